@@ -1,0 +1,103 @@
+"""The ports between a connection and the session that lives on it.
+
+The gateway implements `Connection` once for each way bytes travel (fast path, ASGI); `runtime.session`
+implements `MessageHandler`. Neither knows more of the other than what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Frame:
+    """One WebSocket message on its way out, framed at most once however many sockets it goes to.
+
+    `payload` is the message; `wire` the unmasked server frame (RFC 6455 §5.2) around it.
+    """
+
+    __slots__ = ("_wire", "payload")
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+        self._wire: bytes | None = None
+
+    @property
+    def wire(self) -> bytes:
+        if self._wire is None:
+            self._wire = frame_header(len(self.payload)) + self.payload
+        return self._wire
+
+
+def frame_header(size: int) -> bytes:
+    """Header of one final binary server frame with a payload of `size` bytes (RFC 6455 §5.2)."""
+    if size < 126:
+        return bytes((0x82, size))
+    if size < 1 << 16:
+        return b"\x82\x7e" + size.to_bytes(2, "big")
+    return b"\x82\x7f" + size.to_bytes(8, "big")
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeRequest:
+    """What the handshake of a WebSocket said. `path` is the raw target without the query, still encoded."""
+
+    path: bytes
+    query: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    remote: str = ""
+
+
+class Connection(Protocol):
+    """The writing side of one WebSocket. Every call is synchronous and safe after the connection is gone."""
+
+    def send(self, frame: Frame) -> None:
+        """Write one message. Nothing is dropped: what the socket does not take is buffered."""
+
+    def send_pair(self, first: Frame, second: Frame) -> None:
+        """Write two messages with one system call where the transport can."""
+
+    def ping(self) -> None:
+        """Send a WebSocket ping; an answer shows in `last_received`."""
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Start the close handshake. Idempotent: the first reason wins. Bounded in time."""
+
+    def abort(self) -> None:
+        """Drop the connection at once, without a close handshake."""
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    @property
+    def buffered(self) -> int:
+        """Bytes written but not yet taken by the operating system."""
+
+    @property
+    def last_received(self) -> float:
+        """Loop time at which the last bytes (data or control) came from the remote."""
+
+
+class MessageHandler(Protocol):
+    """What a connection calls, always on the event loop, never concurrently."""
+
+    def message(self, payload: bytes) -> None:
+        """One complete binary message, fragments joined."""
+
+    def text_message(self) -> None:
+        """A text message came; our endpoints are binary."""
+
+    def writing_paused(self) -> None:
+        """The outgoing buffer passed its high-water mark."""
+
+    def writing_resumed(self) -> None:
+        """The outgoing buffer drained."""
+
+    def disconnected(self, code: int | None) -> None:
+        """The connection is gone. Called exactly once. `code` is the remote's close code, if it sent one."""
+
+
+#: Called by the gateway once a WebSocket handshake is complete; the answer receives its messages.
+Acceptor = Callable[[Connection, UpgradeRequest], MessageHandler]

@@ -1,0 +1,48 @@
+"""Values that every layer names: who somebody is and which room is meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+DEFAULT_TENANT = "default"
+
+#: Clock range of one client: (client id, first clock, clock after the last). Half open, as in Yjs.
+ClockRange = tuple[int, int, int]
+
+#: State vector: client id → next clock expected from that client.
+StateVector = dict[int, int]
+
+
+class Permission(StrEnum):
+    """What a session may do in its room."""
+
+    READ = "read"
+    WRITE = "write"
+    CHAT = "chat"
+    MODERATE = "moderate"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class RoomKey:
+    """The one address of a room: which tenant, which canonical room name."""
+
+    tenant: str
+    room: str
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.room}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a session acts for, as the authenticator decided it."""
+
+    tenant: str
+    user: str
+    name: str
+    permissions: frozenset[Permission]
+
+    def can(self, permission: Permission) -> bool:
+        return permission in self.permissions
