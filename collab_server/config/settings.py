@@ -1,0 +1,290 @@
+"""The tree of settings: names, units, defaults, bounds and one sentence about each.
+
+Owns what a valid configuration is. Knows nothing of files, environment or flags (`loading`), nor of how it
+is shown (`describe`). `docs/configuration.md` is generated from this file.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+#: Stock y-websocket clients reconnect when no data message came for this long.
+CLIENT_WATCHDOG_SECONDS = 30.0
+
+#: What a message adds around the update it carries: two type bytes and a length of at most five.
+MESSAGE_OVERHEAD_BYTES = 16
+
+Seconds = Annotated[float, Field(gt=0)]
+SecondsOrZero = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+CountOrZero = Annotated[int, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """One table of the configuration file: frozen, and strict about names."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, hide_input_in_errors=True
+    )
+
+
+class Synchronous(StrEnum):
+    """What the journal asks of the disk at each commit (SQLite's `synchronous`)."""
+
+    FULL = "full"
+    NORMAL = "normal"
+    OFF = "off"
+
+
+class LogFormat(StrEnum):
+    """How log lines look: `auto` is text on a terminal and JSON everywhere else."""
+
+    AUTO = "auto"
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least serious line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def _check_base_path(value: str) -> str:
+    if value and (not value.startswith("/") or value.endswith("/")):
+        raise ValueError("must be empty, or start with a slash and end without one, as in /collab")
+    return value
+
+
+class ListenSettings(Section):
+    """Where the server listens and what it grants a connection before it knows it."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address to listen on; a name is looked up once, at the start.",
+    )
+    port: int = Field(
+        default=1234, ge=0, le=65_535, description="TCP port; 0 takes a free one, named in `server_ready`."
+    )
+    allow_anonymous: bool = Field(
+        default=False,
+        description="Serve anybody who can reach an address that is not loopback: there are no tokens yet.",
+    )
+    base_path: Annotated[str, AfterValidator(_check_base_path)] = Field(
+        default="",
+        description="Path under which a reverse proxy mounts the server, stripped from room paths.",
+    )
+    handshake_seconds: Seconds = Field(
+        default=10.0, description="Time a connection has to send its whole request head."
+    )
+    max_head_bytes: Count = Field(default=16_384, description="Longest request head that is read.")
+    max_headers: Count = Field(default=128, description="Most header lines in one request head.")
+    max_connections: CountOrZero = Field(
+        default=0,
+        description="Most connections at once; 0 takes what the limit of open files leaves room for.",
+    )
+
+
+class StorageSettings(Section):
+    """Where edits are kept and how hard the disk is asked."""
+
+    directory: Path = Field(
+        default=Path("data"),
+        description="Directory of the journal, made if missing; relative to where the server starts.",
+    )
+    memory_only: bool = Field(
+        default=False, description="Keep everything in memory and lose it at exit: for trials and tests."
+    )
+    synchronous: Synchronous = Field(
+        default=Synchronous.FULL,
+        description="What a commit survives: `full` a power cut, `normal` a killed process, `off` neither.",
+    )
+    commit_interval_seconds: SecondsOrZero = Field(
+        default=0.025, le=5, description="Edits of all rooms within this time share one commit."
+    )
+    max_unsaved_bytes: Count = Field(
+        default=256_000_000,
+        description="Unsaved edits the server holds while the journal fails; past it new edits are refused.",
+    )
+    retry_max_seconds: Seconds = Field(
+        default=5.0, description="Longest pause between two attempts to save after a failure."
+    )
+
+
+class RoomSettings(Section):
+    """How a room collects, sends and keeps what its sessions write."""
+
+    flush_window_min_seconds: SecondsOrZero = Field(
+        default=0.0, description="Shortest time in which a busy room collects edits before it sends them on."
+    )
+    flush_window_max_seconds: SecondsOrZero = Field(
+        default=0.040,
+        le=1,
+        description="Longest time in which a room collects edits, however many sessions it has.",
+    )
+    flush_window_per_session_seconds: SecondsOrZero = Field(
+        default=0.0014, description="What each session of a busy room adds to its window."
+    )
+    linger_seconds: SecondsOrZero = Field(
+        default=30.0, description="Time an empty room stays open before it is saved and unloaded."
+    )
+    max_document_bytes: Count = Field(
+        default=50_000_000, description="Largest document, encoded; edits that would pass it are refused."
+    )
+    max_document_clients: Count = Field(
+        default=50_000, description="Most client ids in one document; each page load of an editor takes one."
+    )
+    max_held_bytes: CountOrZero = Field(
+        default=4_000_000, description="Edits a room holds that came ahead of a predecessor still missing."
+    )
+    held_seconds: SecondsOrZero = Field(
+        default=600.0, description="Time held edits outlive the session that sent them."
+    )
+    awareness_interval_min_seconds: SecondsOrZero = Field(
+        default=0.050, description="Shortest time between two awareness broadcasts of a room."
+    )
+    awareness_interval_max_seconds: SecondsOrZero = Field(
+        default=1.0, description="Longest time between two awareness broadcasts of a room."
+    )
+    awareness_interval_per_session_seconds: SecondsOrZero = Field(
+        default=0.002, description="What each session adds to the time between awareness broadcasts."
+    )
+    max_awareness_entry_bytes: Count = Field(
+        default=16_384, description="Largest awareness entry (name, colour, cursor) of one client."
+    )
+    awareness_entry_max_age_seconds: Seconds = Field(
+        default=45.0, description="Age at which an awareness entry that was not renewed is left out."
+    )
+    awareness_tombstone_seconds: Seconds = Field(
+        default=60.0, description="Time a leaver is remembered, so that late echoes do not bring it back."
+    )
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Self:
+        for name in ("flush_window", "awareness_interval"):
+            low, high = (getattr(self, f"{name}_{end}_seconds") for end in ("min", "max"))
+            if low > high:
+                raise ValueError(
+                    f"rooms.{name}_min_seconds ({low:g}) must not be over rooms.{name}_max_seconds ({high:g})"
+                )
+        return self
+
+
+class SessionSettings(Section):
+    """What one connection may cost and when it is given up."""
+
+    keepalive_seconds: Seconds = Field(
+        default=15.0,
+        lt=CLIENT_WATCHDOG_SECONDS,
+        description="Silence after which a session gets an empty message; clients reconnect after 30 s.",
+    )
+    ping_seconds: Seconds = Field(default=20.0, description="Silence of a client after which it is pinged.")
+    pong_seconds: Seconds = Field(
+        default=20.0, description="Time a client has to answer a ping before it is dropped."
+    )
+    max_frame_bytes: Count = Field(
+        default=50_100_000,
+        description="Largest message; at least the largest document and what goes around it.",
+    )
+    send_buffer_bytes: Count = Field(
+        default=1_000_000,
+        description="Bytes waiting for a slow reader above which nothing more is written to it.",
+    )
+    send_stall_seconds: Seconds = Field(
+        default=10.0, description="Time a slow reader may take nothing before it is closed."
+    )
+    refusal_delay_seconds: SecondsOrZero = Field(
+        default=2.0, description="Pause before a refused client is told, as older clients come back at once."
+    )
+    close_seconds: Seconds = Field(
+        default=5.0, description="Time a client has to answer a close before the connection is dropped."
+    )
+    drain_seconds: Seconds = Field(
+        default=25.0, description="Time for an orderly shutdown; what is not saved by then is listed."
+    )
+
+
+class LimitSettings(Section):
+    """What one update may hold; more is refused for its sender alone."""
+
+    max_update_blocks: Count = Field(default=20_000, description="Most structs in one update.")
+    max_update_clients: Count = Field(default=1_000, description="Most client ids in one update.")
+    max_update_delete_ranges: Count = Field(default=20_000, description="Most deleted ranges in one update.")
+    max_update_depth: int = Field(
+        default=64, ge=1, le=256, description="Deepest nesting of a value or of JSON in one update."
+    )
+    new_clients_per_minute: Count = Field(
+        default=16,
+        description="Client ids one session may add to a document each minute outside its first sync.",
+    )
+
+
+class LogSettings(Section):
+    """What the server says about itself."""
+
+    format: LogFormat = Field(
+        default=LogFormat.AUTO,
+        description="Shape of log lines; `auto` is text on a terminal, JSON elsewhere.",
+    )
+    level: LogLevel = Field(default=LogLevel.INFO, description="Least serious line that is written.")
+
+
+class LatencySettings(Section):
+    """Latency budgets as a user perceives them; the server reports when they are broken."""
+
+    edit_seconds: Seconds = Field(default=0.150, description="From an edit to its arrival at another client.")
+    chat_seconds: Seconds = Field(default=0.250, description="From a chat message to its arrival.")
+    poll_seconds: Seconds = Field(
+        default=0.500, description="From a vote to the result on everybody's screen."
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`. Names other than `localhost` are taken as reachable."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Settings(Section):
+    """All settings of one server process. `Settings()` is the defaults; nothing is read from anywhere."""
+
+    listen: ListenSettings = ListenSettings()
+    storage: StorageSettings = StorageSettings()
+    rooms: RoomSettings = RoomSettings()
+    sessions: SessionSettings = SessionSettings()
+    limits: LimitSettings = LimitSettings()
+    log: LogSettings = LogSettings()
+    latency: LatencySettings = LatencySettings()
+
+    @model_validator(mode="after")
+    def _check_open_access(self) -> Self:
+        if not self.listen.allow_anonymous and not is_loopback(self.listen.host):
+            raise ValueError(
+                f"listen.host {self.listen.host} can be reached from other machines, and without tokens "
+                "anybody there could read and write every room. Keep 127.0.0.1, or accept it with "
+                "--allow-anonymous (listen.allow_anonymous = true)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_frame_holds_document(self) -> Self:
+        least = self.rooms.max_document_bytes + MESSAGE_OVERHEAD_BYTES
+        if self.sessions.max_frame_bytes < least:
+            raise ValueError(
+                f"sessions.max_frame_bytes must be at least {least} (rooms.max_document_bytes and its "
+                "message around it): a client that resends its whole document would be closed for ever"
+            )
+        return self

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from collab_server.config import ListenSettings, RoomSettings, SessionSettings, Settings, Synchronous
+from collab_server.config.settings import is_loopback
+
+
+def test_the_defaults_are_valid_and_local() -> None:
+    settings = Settings()
+    assert (settings.listen.host, settings.listen.port) == ("127.0.0.1", 1234)
+    assert settings.storage.directory == Path("data")
+    assert settings.storage.synchronous is Synchronous.FULL
+
+
+def test_nothing_can_be_changed_later() -> None:
+    settings = Settings()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.listen.port = 1
+
+
+def test_the_environment_is_not_read_by_the_tree_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLLAB_LISTEN__PORT", "1")
+    assert Settings().listen.port == 1234
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(ValidationError, match="prot"):
+        Settings.model_validate({"listen": {"prot": 1}})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_durations_are_finite_and_not_negative(value: float) -> None:
+    with pytest.raises(ValidationError):
+        RoomSettings(linger_seconds=value)
+
+
+def test_an_address_beyond_this_machine_needs_consent() -> None:
+    with pytest.raises(ValidationError, match="--allow-anonymous"):
+        Settings(listen=ListenSettings(host="0.0.0.0"))
+    assert Settings(listen=ListenSettings(host="0.0.0.0", allow_anonymous=True)).listen.allow_anonymous
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_loopback_addresses(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "school.example", "localhost.example"])
+def test_addresses_that_others_may_reach(host: str) -> None:
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("path", ["collab", "/collab/", "/"])
+def test_a_base_path_starts_with_a_slash_and_ends_without(path: str) -> None:
+    with pytest.raises(ValidationError, match="as in /collab"):
+        ListenSettings(base_path=path)
+
+
+@pytest.mark.parametrize("name", ["flush_window", "awareness_interval"])
+def test_the_least_is_not_over_the_most(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"rooms.{name}_min_seconds"):
+        RoomSettings.model_validate({f"{name}_min_seconds": 1.0, f"{name}_max_seconds": 0.5})
+
+
+def test_a_frame_must_hold_the_largest_document() -> None:
+    with pytest.raises(ValidationError, match=r"sessions\.max_frame_bytes must be at least"):
+        Settings(sessions=SessionSettings(max_frame_bytes=50_000_000))
+
+
+def test_keepalives_come_before_the_clients_lose_patience() -> None:
+    with pytest.raises(ValidationError):
+        SessionSettings(keepalive_seconds=30)
