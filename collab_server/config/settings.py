@@ -123,9 +123,6 @@ class StorageSettings(Section):
 class RoomSettings(Section):
     """How a room collects, sends and keeps what its sessions write."""
 
-    flush_window_min_seconds: SecondsOrZero = Field(
-        default=0.0, description="Shortest time in which a busy room collects edits before it sends them on."
-    )
     flush_window_max_seconds: SecondsOrZero = Field(
         default=0.040,
         le=1,
@@ -153,13 +150,16 @@ class RoomSettings(Section):
         default=0.050, description="Shortest time between two awareness broadcasts of a room."
     )
     awareness_interval_max_seconds: SecondsOrZero = Field(
-        default=1.0, description="Longest time between two awareness broadcasts of a room."
+        default=2.0, description="Longest time between two awareness broadcasts of a room."
     )
     awareness_interval_per_session_seconds: SecondsOrZero = Field(
-        default=0.002, description="What each session adds to the time between awareness broadcasts."
+        default=0.004, description="What each session adds to the time between awareness broadcasts."
     )
     max_awareness_entry_bytes: Count = Field(
         default=16_384, description="Largest awareness entry (name, colour, cursor) of one client."
+    )
+    max_awareness_clients_per_session: Count = Field(
+        default=64, description="Most client ids whose awareness one session may own at once."
     )
     awareness_entry_max_age_seconds: Seconds = Field(
         default=45.0, description="Age at which an awareness entry that was not renewed is left out."
@@ -169,13 +169,13 @@ class RoomSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _check_bounds(self) -> Self:
-        for name in ("flush_window", "awareness_interval"):
-            low, high = (getattr(self, f"{name}_{end}_seconds") for end in ("min", "max"))
-            if low > high:
-                raise ValueError(
-                    f"rooms.{name}_min_seconds ({low:g}) must not be over rooms.{name}_max_seconds ({high:g})"
-                )
+    def _check_awareness_interval(self) -> Self:
+        low, high = self.awareness_interval_min_seconds, self.awareness_interval_max_seconds
+        if low > high:
+            raise ValueError(
+                f"rooms.awareness_interval_min_seconds ({low:g}) must not be over "
+                f"rooms.awareness_interval_max_seconds ({high:g})"
+            )
         return self
 
 

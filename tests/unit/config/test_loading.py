@@ -122,10 +122,8 @@ def test_rules_between_settings_say_where_the_values_came_from() -> None:
     text = _problem(environment={"COLLAB_LISTEN__HOST": "0.0.0.0"})
     assert "--allow-anonymous" in text
     assert text.endswith("(listen.host is from environment COLLAB_LISTEN__HOST)")
-    text = _problem(environment={"COLLAB_ROOMS__FLUSH_WINDOW_MIN_SECONDS": "0.5"})
-    assert (
-        "rooms.flush_window_min_seconds (0.5) must not be over rooms.flush_window_max_seconds (0.04)" in text
-    )
+    text = _problem(environment={"COLLAB_ROOMS__AWARENESS_INTERVAL_MIN_SECONDS": "5"})
+    assert "interval_min_seconds (5) must not be over rooms.awareness_interval_max_seconds (2)" in text
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

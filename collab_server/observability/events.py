@@ -1,0 +1,52 @@
+"""The names of everything that is logged. A line is a transition, never a message.
+
+Owns the names alone. Fields beside them are flat, without tokens and without content.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """One name for each thing that can happen, for people and for log queries."""
+
+    # The process
+    SERVER_STARTING = "server_starting"
+    SERVER_READY = "server_ready"
+    SERVER_START_FAILED = "server_start_failed"
+    SERVER_DRAINING = "server_draining"
+    SERVER_DRAIN_FORCED = "server_drain_forced"
+    SERVER_STOPPED = "server_stopped"
+    FILE_LIMIT_RAISED = "file_limit_raised"
+    FILE_LIMIT_LOW = "file_limit_low"
+    LOG_LINES_DROPPED = "log_lines_dropped"
+
+    # The listener
+    LISTENER_FAILED = "listener_failed"
+    LISTENER_RECOVERED = "listener_recovered"
+    CONNECTION_REFUSED = "connection_refused"
+
+    # Rooms
+    ROOM_OPENED = "room_opened"
+    ROOM_LOAD_FAILED = "room_load_failed"
+    ROOM_DRAINING = "room_draining"
+    ROOM_UNLOADED = "room_unloaded"
+    ROOM_FAILED = "room_failed"
+
+    # Sessions
+    SESSION_OPENED = "session_opened"
+    SESSION_CLOSED = "session_closed"
+    SESSION_REFUSED = "session_refused"
+    SESSION_FAILED = "session_failed"
+    UPDATE_REFUSED = "update_refused"
+
+    # Saving
+    SAVE_FAILED = "save_failed"
+    SAVE_RECOVERED = "save_recovered"
+    UNSAVED_LIMIT_REACHED = "unsaved_limit_reached"
+    JOURNAL_OPENED = "journal_opened"
+    JOURNAL_UNREADABLE = "journal_unreadable"
+
+    # Anything that a task did not expect
+    TASK_FAILED = "task_failed"

@@ -1,0 +1,116 @@
+"""How `Metrics` looks to Prometheus.
+
+Owns metric names, types and help texts, and is read at each scrape; costs nothing between scrapes. Also
+exports the process's memory, CPU and descriptors by prometheus-client's own collectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from collab_server import __version__
+from collab_server.observability.metrics import Histogram, Labelled, Metrics
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_PREFIX = "collab_"
+
+_COUNTERS = {
+    "connections_opened": "WebSocket connections whose handshake was completed.",
+    "connections_refused": "Connections refused before a handshake: bad or slow heads, no free place.",
+    "frames_received": "WebSocket messages received.",
+    "bytes_received": "Bytes of WebSocket messages received.",
+    "frames_sent": "WebSocket messages sent, counted once for each connection.",
+    "bytes_sent": "Bytes of WebSocket messages sent, counted once for each connection.",
+    "sync_steps_sent": "Step 2 messages sent to joining sessions.",
+    "updates_received": "Updates received from sessions, step 2 included.",
+    "updates_accepted": "Updates that held something new.",
+    "updates_known": "Updates that held nothing new.",
+    "updates_held": "Updates of which a part waits for a missing predecessor.",
+    "deltas_flushed": "Deltas that rooms sent to their sessions and to the journal.",
+    "awareness_frames_received": "Awareness messages received, recognised echoes included.",
+    "awareness_frames_sent": "Awareness messages sent, counted once for each connection.",
+    "awareness_echoes_dropped": "Awareness messages dropped as echoes of our own.",
+    "awareness_entries_refused": "Awareness entries refused: too large, not JSON, or another session's.",
+    "rooms_loaded": "Rooms opened from the journal.",
+    "room_loads_failed": "Rooms that could not be opened.",
+    "commits": "Commits of the journal.",
+    "records_committed": "Records in commits of the journal.",
+    "save_failures": "Commits of the journal that failed.",
+}
+_LABELLED = {
+    "connections_closed": ("reason", "WebSocket connections that ended, by reason."),
+    "updates_refused": ("reason", "Updates refused, by reason."),
+}
+_GAUGES = {
+    "connections_open": "WebSocket connections open now.",
+    "sessions_open": "Sessions in a room now.",
+    "rooms_open": "Rooms in memory now.",
+    "unsaved_bytes": "Bytes accepted and not yet in the journal.",
+    "journal_bytes": "Size of the journal's files.",
+    "loop_lag_max_seconds": "Longest delay of the event loop in the last minute.",
+}
+_HISTOGRAMS = {
+    "flush_window_seconds": "Time that a room collected edits before it sent them.",
+    "edit_latency_seconds": "From the arrival of an edit to its writing to the other sessions' sockets.",
+    "commit_seconds": "Duration of a commit of the journal.",
+    "loop_lag_seconds": "Delay of the event loop, sampled.",
+}
+
+
+class MetricsCollector(Collector):
+    """Reads a `Metrics` whenever Prometheus asks."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._plain()
+        for name, (label, text) in _LABELLED.items():
+            yield _labelled(name, label, text, getattr(self._metrics, name))
+        for name, text in _HISTOGRAMS.items():
+            yield _histogram(name, text, getattr(self._metrics, name))
+        yield _build_info()
+
+    def _plain(self) -> Iterator[Metric]:
+        for name, text in _COUNTERS.items():
+            yield CounterMetricFamily(_PREFIX + name, text, value=getattr(self._metrics, name))
+        for name, text in _GAUGES.items():
+            yield GaugeMetricFamily(_PREFIX + name, text, value=getattr(self._metrics, name))
+
+
+def _labelled(name: str, label: str, text: str, counter: Labelled) -> Metric:
+    family = CounterMetricFamily(_PREFIX + name, text, labels=[label])
+    for member, count in list(counter.items()):
+        family.add_metric([member.name.lower()], count)
+    return family
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    bounds = [*map(str, histogram.bounds), "+Inf"]
+    buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
+    return HistogramMetricFamily(_PREFIX + name, text, buckets=buckets, sum_value=histogram.total)
+
+
+def _build_info() -> Metric:
+    family = GaugeMetricFamily(_PREFIX + "build_info", "Version of the server.", labels=["version"])
+    family.add_metric([__version__], 1)
+    return family
+
+
+class Exposition:
+    """The text of `/metrics`."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(MetricsCollector(metrics))
+        ProcessCollector(registry=self._registry)
+
+    def render(self) -> bytes:
+        """All metrics in the Prometheus text format 0.0.4."""
+        return generate_latest(self._registry)

@@ -1,0 +1,91 @@
+"""How log lines are made: one chain of processors for our lines and those of every library.
+
+Owns format, level and the route to stderr. Knows nothing of what is logged; `events` has the names.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO, cast
+
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+from collab_server.config import LogFormat, LogLevel, LogSettings
+from collab_server.observability.log_writer import LogWriter
+from collab_server.observability.redaction import redact
+
+Logger = FilteringBoundLogger
+
+_LEVELS = {level: getattr(logging, level.upper()) for level in LogLevel}
+
+# At `debug` these write every statement or frame with its content; only their warnings concern anybody.
+_TALKATIVE = ("aiosqlite", "asyncio", "hpack", "hypercorn", "picows", "sqlite_anyio")
+
+_FIRST_KEYS = ("timestamp", "level", "event", "logger")
+
+
+def get_logger(name: str) -> Logger:
+    """The logger of a module; call with `__name__` and log `Event` members."""
+    return cast(Logger, structlog.get_logger(name))
+
+
+def configure_logging(settings: LogSettings, *, stream: TextIO | None = None) -> LogWriter:
+    """Route all logging of the process to `stream` (stderr). Close the writer at the very end."""
+    target = sys.stderr if stream is None else stream
+    writer = LogWriter(target)
+    handler = logging.StreamHandler(cast(TextIO, writer))
+    handler.setFormatter(_formatter(text=writes_text(settings.format, target), colors=target.isatty()))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(_LEVELS[settings.level])
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(True)
+    structlog.configure(
+        processors=[*_common(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    return writer
+
+
+def writes_text(log_format: LogFormat, stream: TextIO) -> bool:
+    """Whether lines for people are meant, rather than JSON."""
+    return log_format is LogFormat.TEXT or (log_format is LogFormat.AUTO and stream.isatty())
+
+
+def _common() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+
+
+def _formatter(*, text: bool, colors: bool) -> logging.Formatter:
+    # Tracebacks become text before redaction, and without local variables: those hold tokens and content.
+    finish: list[Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+        redact,
+        _order_keys,
+        _text_renderer(colors=colors) if text else structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_common(), processors=finish)
+
+
+def _text_renderer(*, colors: bool) -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(
+        colors=colors, pad_event_to=22, exception_formatter=structlog.dev.plain_traceback
+    )
+
+
+def _order_keys(_logger: object, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    """What a reader looks for first comes first."""
+    first = {key: event[key] for key in _FIRST_KEYS if key in event}
+    return first | {key: value for key, value in event.items() if key not in first}

@@ -1,0 +1,150 @@
+"""What is counted, as plain numbers that the event loop adds to and a scrape reads.
+
+Owns the numbers and their cost: `+= 1` on a slot takes 0.02 µs, `Counter.inc()` of prometheus-client 0.3 µs
+and a labelled one 2 µs. How they look to Prometheus is `exposition`'s. All calls come from the event loop's
+thread. Labels are members of enums, never rooms or users.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from enum import Enum
+
+from collab_server.errors import RefusalReason
+
+
+class ClientClose(Enum):
+    """Why a connection ended that the server did not close; beside the server's own close reasons."""
+
+    CLIENT_LEFT = "the client closed it"
+    CONNECTION_LOST = "it broke without a close"
+    SILENT = "no answer to a ping"
+
+
+class Labelled(dict[Enum, int]):
+    """A counter by one label: `counter[Reason.X] += 1`. The label's text is the member's lower-case name."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: Enum) -> int:
+        return 0
+
+
+class Histogram:
+    """Counts of values at or under each bound, and their sum."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = tuple(bounds)
+        self.counts = [0] * (len(self.bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+_WINDOW_BOUNDS = (0.0, 0.001, 0.002, 0.005, 0.010, 0.015, 0.020, 0.025, 0.030, 0.035, 0.040, 0.050, 0.100)
+_LATENCY_BOUNDS = (
+    0.001,
+    0.002,
+    0.005,
+    0.010,
+    0.020,
+    0.030,
+    0.040,
+    0.050,
+    0.075,
+    0.100,
+    0.250,
+    0.5,
+    1.0,
+    2.5,
+    10.0,
+)
+_COMMIT_BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.010, 0.025, 0.050, 0.100, 0.250, 0.5, 1.0, 2.5, 10.0)
+_LAG_BOUNDS = (0.001, 0.002, 0.005, 0.010, 0.020, 0.050, 0.100, 0.250, 0.5, 1.0, 2.5)
+
+
+class Metrics:
+    """Every number of one server process. Counters only grow; gauges say what is now."""
+
+    __slots__ = (
+        "awareness_echoes_dropped",
+        "awareness_entries_refused",
+        "awareness_frames_received",
+        "awareness_frames_sent",
+        "bytes_received",
+        "bytes_sent",
+        "commit_seconds",
+        "commits",
+        "connections_closed",
+        "connections_open",
+        "connections_opened",
+        "connections_refused",
+        "deltas_flushed",
+        "edit_latency_seconds",
+        "flush_window_seconds",
+        "frames_received",
+        "frames_sent",
+        "journal_bytes",
+        "loop_lag_max_seconds",
+        "loop_lag_seconds",
+        "records_committed",
+        "room_loads_failed",
+        "rooms_loaded",
+        "rooms_open",
+        "save_failures",
+        "sessions_open",
+        "sync_steps_sent",
+        "unsaved_bytes",
+        "updates_accepted",
+        "updates_held",
+        "updates_known",
+        "updates_received",
+        "updates_refused",
+    )
+
+    def __init__(self, *, edit_budget_seconds: float = 0.150) -> None:
+        # Connections and sessions
+        self.connections_open = 0
+        self.connections_opened = 0
+        self.connections_closed = Labelled(dict.fromkeys(ClientClose, 0))
+        self.connections_refused = 0
+        self.sessions_open = 0
+        # What travels
+        self.frames_received = 0
+        self.bytes_received = 0
+        self.frames_sent = 0
+        self.bytes_sent = 0
+        self.sync_steps_sent = 0
+        # Updates
+        self.updates_received = 0
+        self.updates_accepted = 0
+        self.updates_known = 0
+        self.updates_held = 0
+        self.updates_refused = Labelled(dict.fromkeys(RefusalReason, 0))
+        self.deltas_flushed = 0
+        self.flush_window_seconds = Histogram(_WINDOW_BOUNDS)
+        self.edit_latency_seconds = Histogram(sorted({*_LATENCY_BOUNDS, edit_budget_seconds}))
+        # Awareness
+        self.awareness_frames_received = 0
+        self.awareness_frames_sent = 0
+        self.awareness_echoes_dropped = 0
+        self.awareness_entries_refused = 0
+        # Rooms
+        self.rooms_open = 0
+        self.rooms_loaded = 0
+        self.room_loads_failed = 0
+        # Saving
+        self.commits = 0
+        self.records_committed = 0
+        self.commit_seconds = Histogram(_COMMIT_BOUNDS)
+        self.save_failures = 0
+        self.unsaved_bytes = 0
+        self.journal_bytes = 0
+        # The event loop
+        self.loop_lag_seconds = Histogram(_LAG_BOUNDS)
+        self.loop_lag_max_seconds = 0.0
