@@ -1,0 +1,94 @@
+// What Yjs says of bytes that the server made: loads them, looks for harm, answers with digests.
+// Pure functions of their request; the process around them is `worker.mjs`.
+
+import * as Y from 'yjs'
+import { digest, normalDoc, openRoots, replay, wellFormed } from './normal.mjs'
+
+const bytes = (base64) => new Uint8Array(Buffer.from(base64, 'base64'))
+
+const stateOf = (doc) => Object.fromEntries(Y.decodeStateVector(Y.encodeStateVector(doc)))
+
+const rangesOf = (doc) => {
+  const clients = [...Y.createDeleteSetFromStructStore(doc.store).clients]
+  return clients.flatMap(([client, deletes]) => deletes.map(({ clock, len }) => [client, clock, clock + len]))
+}
+
+const pendingOf = ({ store }) => store.pendingStructs !== null || store.pendingDs !== null
+
+/** Load `updates` one after the other into one document. */
+export const load = ({ updates, raw }) => {
+  const doc = replay(updates.map(bytes))
+  const text = normalDoc(doc)
+  const seen = { text: digest(text), loose: digest(wellFormed(text)), state: stateOf(doc), deleted: rangesOf(doc), pending: pendingOf(doc) }
+  return raw ? { ...seen, raw: text } : seen
+}
+
+/** Every function of Yjs that reads an update without a document must take it and keep its meaning. */
+export const codec = ({ update }) => {
+  const data = bytes(update)
+  const { structs } = Y.decodeUpdate(data)
+  const second = Y.convertUpdateFormatV2ToV1(Y.convertUpdateFormatV1ToV2(data))
+  const forms = [Y.mergeUpdates([data]), Y.mergeUpdates([data, data]), Y.diffUpdate(data, Uint8Array.of(0)), second]
+  return { structs: structs.length, updates: forms.map((form) => Buffer.from(form).toString('base64')) }
+}
+
+/** What applications do in observers: look at every computed view of the change. */
+const observe = (doc, seen) => {
+  const look = (events) => {
+    for (const event of events) {
+      seen.push(event.path.length, event.changes.keys.size, event.changes.delta.length)
+      if (event instanceof Y.YTextEvent) seen.push(event.delta.length)
+    }
+  }
+  for (const type of doc.share.values()) type.observeDeep(look)
+  doc.on('subdocs', ({ added }) => added.forEach((sub) => seen.push(sub.guid.length)))
+}
+
+const itemsOf = (doc, client, clock, end) => {
+  const structs = doc.store.clients.get(client) ?? []
+  return structs.filter((struct) => struct.id.clock < end && struct.id.clock + struct.length > clock)
+}
+
+/** The honest strings that are missing, though nobody deleted them. */
+const lostEdits = (doc, honest) =>
+  honest.filter(({ client, clock, text }) => {
+    const items = itemsOf(doc, client, clock, clock + text.length)
+    return items.map((item) => item.content?.str ?? '?').join('') !== text
+  })
+
+const baseDocument = (base) => {
+  const doc = openRoots(new Y.Doc())
+  if (base !== '') Y.applyUpdate(doc, bytes(base))
+  return doc
+}
+
+/** Two replicas that agree, or that differ only by the format marks which each cleans up for itself. */
+const sameDocument = (doc, fresh, { base, delta, joiner }) =>
+  normalDoc(doc) === normalDoc(fresh) ||
+  normalDoc(replay([base, delta].filter((part) => part !== '').map(bytes))) === normalDoc(replay([bytes(joiner)]))
+
+/** What the client would keep in IndexedDB or tell another: it must be readable and complete. */
+const retold = (doc) => {
+  const other = openRoots(new Y.Doc())
+  Y.applyUpdate(other, Y.encodeStateAsUpdate(doc))
+  return other
+}
+
+/**
+ * Give a client that holds `base` the delta of a mutant and honest edits, and a joiner everything.
+ * @returns the problem in words, or none and both state vectors
+ */
+export const mutant = (request) => {
+  const doc = baseDocument(request.base)
+  const seen = []
+  observe(doc, seen)
+  Y.applyUpdate(doc, bytes(request.delta))
+  if (pendingOf(doc)) return { problem: 'the client holds a part for ever' }
+  const lost = lostEdits(doc, request.honest)
+  if (lost.length > 0) return { problem: `an honest edit is lost: ${JSON.stringify(lost)}` }
+  const fresh = baseDocument(request.joiner)
+  if (pendingOf(fresh)) return { problem: 'the joiner holds a part for ever' }
+  if (!sameDocument(doc, fresh, request)) return { problem: 'the joiner sees another document' }
+  if (pendingOf(retold(doc))) return { problem: 'what the client stores is held for ever' }
+  return { state: stateOf(doc), joined: stateOf(fresh) }
+}
