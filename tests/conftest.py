@@ -1,0 +1,76 @@
+"""Fixtures for every test: servers as processes, Node clients, the watch over blocking calls and leaks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+from tests.support.install import ensure_node_modules
+from tests.support.leaks import no_leaks
+from tests.support.node import NodeClient, NodeProcess
+from tests.support.server import ServerProcess, memory_server, mute_server, our_server
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The folder of the Node scripts, its packages installed."""
+    return ensure_node_modules()
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    """What a test opens on the way and wants closed behind it, the latest first."""
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
+    """Our server on a fresh data directory; at the end it must exit in order."""
+    async with our_server(tmp_path / "data") as process:
+        yield process
+
+
+@pytest.fixture
+async def mute(node_modules: Path) -> AsyncIterator[ServerProcess]:
+    """The control that relays nothing."""
+    async with mute_server() as process:
+        yield process
+
+
+@pytest.fixture
+async def forgetful(node_modules: Path) -> AsyncIterator[ServerProcess]:
+    """The control that relays and keeps nothing over a restart."""
+    async with memory_server() as process:
+        yield process
+
+
+StartClient = Callable[[], Awaitable[NodeClient]]
+
+
+@pytest.fixture
+def node_client(node_modules: Path, stack: AsyncExitStack) -> StartClient:
+    """Starts a Node process with one client in it."""
+
+    async def start() -> NodeClient:
+        return NodeClient(await stack.enter_async_context(NodeProcess("client.mjs")))
+
+    return start
+
+
+@pytest.fixture
+def no_blocking_calls() -> Iterator[None]:
+    """A blocking call on the event loop fails the test. For tests that run our own loop code."""
+    with blockbuster_ctx():
+        yield
+
+
+@pytest.fixture
+async def leak_check() -> AsyncIterator[None]:
+    """Tasks, threads or descriptors left behind fail the test."""
+    async with no_leaks():
+        yield
