@@ -195,12 +195,17 @@ class SessionSettings(Section):
         default=50_100_000,
         description="Largest message; at least the largest document and what goes around it.",
     )
+    max_fragments: Count = Field(default=100_000, description="Most WebSocket fragments in one message.")
     send_buffer_bytes: Count = Field(
         default=1_000_000,
         description="Bytes waiting for a slow reader above which nothing more is written to it.",
     )
     send_stall_seconds: Seconds = Field(
         default=10.0, description="Time a slow reader may take nothing before it is closed."
+    )
+    admission_seconds: Seconds = Field(
+        default=10.0,
+        description="Time from the handshake until a session is in its room, opening the room included.",
     )
     refusal_delay_seconds: SecondsOrZero = Field(
         default=2.0, description="Pause before a refused client is told, as older clients come back at once."

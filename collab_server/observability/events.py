@@ -50,3 +50,4 @@ class Event(StrEnum):
 
     # Anything that a task did not expect
     TASK_FAILED = "task_failed"
+    REQUEST_FAILED = "request_failed"
