@@ -1,0 +1,114 @@
+"""What a document has: the next clock of every client and the deleted ranges.
+
+Owns the question what of an update is new, known, or ahead of something missing. Holds no content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from collab_server.types import ClockRange, StateVector
+from collab_server.updates.acceptance import Acceptance
+from collab_server.updates.ranges import DeletedRanges
+from collab_server.updates.run import Accepted, Run, Update
+from collab_server.updates.trim import drop_before, keep_before
+
+
+class Index:
+    """State vector and deleted ranges of a document. `state` and `deletes` are for reading."""
+
+    __slots__ = ("deletes", "state")
+
+    def __init__(self) -> None:
+        self.state: StateVector = {}
+        self.deletes = DeletedRanges()
+
+    def copy(self) -> Index:
+        other = Index()
+        other.state = dict(self.state)
+        other.deletes = self.deletes.copy()
+        return other
+
+    def integrate(self, update: Update) -> Accepted:
+        """Take the largest part of an update whose clocks and references are complete."""
+        runs, held = self._take_runs(update.structs)
+        if not update.deletes:
+            return Accepted(runs, held, (), False)
+        deletes, dropped = self._take_deletes(update.deletes)
+        return Accepted(runs, held, deletes, dropped)
+
+    def missing(self, run: Run) -> tuple[int, int] | None:
+        """What the first struct of a run lacks: (client, next clock needed of it); None if it can go now."""
+        state = self.state
+        known = state.get(run.client, 0)
+        if run.clock > known:
+            return run.client, run.clock
+        for clock, other, end in run.waits:
+            if clock > max(known, run.clock):
+                break
+            if state.get(other, 0) < end:
+                return other, end
+        return None
+
+    def ready(self, run: Run) -> bool:
+        """Whether `integrate` would take something of this run, or finds it known."""
+        return self.missing(run) is None or run.end <= self.state.get(run.client, 0)
+
+    def covers(self, state_vector: StateVector) -> bool:
+        """Whether everything that `state_vector` names is here."""
+        state = self.state
+        return all(state.get(client, 0) >= clock for client, clock in state_vector.items())
+
+    def _take_runs(self, runs: Sequence[Run]) -> tuple[Sequence[Run], Sequence[Run]]:
+        """New runs, and those that wait."""
+        if not runs:
+            return (), ()
+        state = self.state
+        if len(runs) == 1:
+            run = runs[0]
+            if run.clock == state.get(run.client, 0) and self._complete(run):
+                state[run.client] = run.end
+                return runs, ()
+        clients = {run.client for run in runs}
+        before = {client: state.get(client, 0) for client in clients}
+        acceptance = Acceptance(runs, state)
+        acceptance.advance()
+        new: list[Run] = []
+        held: list[Run] = []
+        for client, found in acceptance.queues.items():
+            _divide(found, before[client], state.get(client, 0), new, held)
+        return new, held
+
+    def _complete(self, run: Run) -> bool:
+        state = self.state
+        return all(state.get(other, 0) >= end for _, other, end in run.waits)
+
+    def _take_deletes(self, deletes: Iterable[ClockRange]) -> tuple[list[ClockRange], bool]:
+        """The part of deletions that names known clocks and is new; whether some named unknown ones."""
+        state = self.state
+        known: dict[int, list[tuple[int, int]]] = {}
+        dropped = False
+        for client, start, end in deletes:
+            limit = state.get(client, 0)
+            if end > limit:
+                dropped = True
+                end = limit
+            if start < end:
+                known.setdefault(client, []).append((start, end))
+        new: list[ClockRange] = []
+        for client, ranges in known.items():
+            new += self.deletes.add(client, ranges)
+        return new, dropped
+
+
+def _divide(runs: Iterable[Run], before: int, after: int, new: list[Run], held: list[Run]) -> None:
+    """Share out the sorted runs of one client whose clock went from `before` to `after`."""
+    for run in runs:
+        if run.end <= before:
+            continue
+        if run.clock < after and before < after:
+            taken = keep_before(run, after) if run.end > after else run
+            new.append(drop_before(taken, max(before, taken.clock)))
+            before = taken.end
+        if run.end > after:
+            held.append(drop_before(run, max(after, run.clock)))

@@ -1,0 +1,88 @@
+"""The values of this package: a run of structs, an update that was scanned, what an index took of it.
+
+Knows nothing of the format inside `data`; `trim` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from collab_server.types import ClockRange
+
+#: A struct that begins at `clock` needs the clocks of `client` before `end`: (clock, client, end).
+Wait = tuple[int, int, int]
+
+#: Place of a struct inside a run: (clock, offset in its bytes, number of structs before it).
+Mark = tuple[int, int, int]
+
+#: Every run and every client of a `BlockStore` has a mark at least this often, in structs.
+MARK_EVERY = 16
+
+
+class Run:
+    """Whole consecutive structs of one client, as one slice of bytes. Never changed once made.
+
+    `clock` is the first one, `end` the one after the last, `count` the structs in `data`. `waits` names what
+    of *other* clients the structs need, in order of their clocks. A need that an earlier wait of the run
+    covers is not repeated: a wait may be left out only once it is met. `marks` are places to cut at without
+    walking from the start, at most `MARK_EVERY` structs apart; the start itself has none.
+    """
+
+    __slots__ = ("client", "clock", "count", "data", "end", "marks", "waits")
+
+    def __init__(
+        self,
+        client: int,
+        clock: int,
+        end: int,
+        count: int,
+        data: bytes,
+        waits: Sequence[Wait] = (),
+        marks: Sequence[Mark] = (),
+    ) -> None:
+        self.client = client
+        self.clock = clock
+        self.end = end
+        self.count = count
+        self.data = data
+        self.waits = waits
+        self.marks = marks
+
+    def __repr__(self) -> str:
+        return f"Run(client={self.client}, clock={self.clock}, end={self.end}, count={self.count})"
+
+
+#: What waits, waits as runs: the structs of one client from the first that cannot go.
+Struct = Run
+
+
+class Update:
+    """What a scan found: runs between the gaps, in the order of the bytes, and the deletions as they came.
+
+    Deletions may overlap, come in any order and name clocks far beyond any document.
+    """
+
+    __slots__ = ("deletes", "structs")
+
+    def __init__(self, structs: Sequence[Run], deletes: Sequence[ClockRange]) -> None:
+        self.structs = structs
+        self.deletes = deletes
+
+    def __repr__(self) -> str:
+        return f"Update(structs={self.structs!r}, deletes={self.deletes!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What an index took of an update.
+
+    `runs` are new, each contiguous with what the index had of its client before; `held` is ahead of
+    something missing; `deletes` are new and clipped to known clocks; `dropped_deletes` says that some named
+    unknown ones.
+    """
+
+    runs: Sequence[Run]
+    held: Sequence[Run]
+    deletes: Sequence[ClockRange]
+    dropped_deletes: bool
