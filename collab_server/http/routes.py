@@ -1,0 +1,113 @@
+"""The HTTP application: which path is answered by what.
+
+Owns the routes. Health is the application's to know, numbers are `Metrics`', files are `page`'s.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from collab_server import __version__
+from collab_server.http.health import HealthPort, health_routes
+from collab_server.http.page import INDEX, NOT_BUILT, PAGE_DIRECTORY, PageFile, load_page
+from collab_server.http.problems import ProblemResponse, answer_errors_as_problems
+from collab_server.http.security import SecurityHeaders
+from collab_server.observability import Metrics
+from collab_server.observability.exposition import CONTENT_TYPE, Exposition
+
+_GET = ["GET", "HEAD"]
+
+# A proxy on this machine connects from loopback on behalf of anybody, and says so in one of these.
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+
+
+def create_http_app(
+    *, health: HealthPort, metrics: Metrics, page_directory: Path = PAGE_DIRECTORY, base_path: str = ""
+) -> ASGIApp:
+    """Everything that is not a WebSocket. Reads the page from `page_directory` now and never again."""
+    # FastAPI's own documentation pages load scripts from another site; ours must not.
+    app = FastAPI(
+        title="collab-server",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    answer_errors_as_problems(app)
+    app.include_router(health_routes(health))
+    app.include_router(_metrics_route(metrics))
+    app.include_router(_page_routes(load_page(page_directory, base_path=base_path)))
+    return SecurityHeaders(_UnderBasePath(app, base_path) if base_path else app)
+
+
+class _UnderBasePath:
+    """Answers under the base path and without it: proxies differ in whether they strip it."""
+
+    def __init__(self, app: ASGIApp, base_path: str) -> None:
+        self._app = app
+        self._base_path = base_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, "root_path": self._base_path}, receive, send)
+
+
+def _metrics_route(metrics: Metrics) -> APIRouter:
+    router = APIRouter()
+    exposition = Exposition(metrics)
+
+    @router.api_route("/metrics", methods=_GET)
+    async def read_metrics(request: Request) -> Response:
+        if not _from_this_machine(request):
+            return ProblemResponse(403, "Metrics are only for requests that come from this machine directly.")
+        return PlainTextResponse(
+            exposition.render(), media_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"}
+        )
+
+    return router
+
+
+def _from_this_machine(request: Request) -> bool:
+    if request.client is None or any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        return ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _page_routes(files: Mapping[str, PageFile]) -> APIRouter:
+    router = APIRouter()
+    index = files.get(INDEX, NOT_BUILT)
+
+    @router.api_route("/", methods=_GET)
+    @router.api_route("/notes/{path:path}", methods=_GET)
+    async def page(request: Request) -> Response:
+        return _send_file(index, request)
+
+    @router.api_route("/{path:path}", methods=_GET)
+    async def file(path: str, request: Request) -> Response:
+        found = files.get(path)
+        if found is None:
+            return ProblemResponse(
+                404, "There is nothing here. Rooms are reached by WebSocket at the same address."
+            )
+        return _send_file(found, request)
+
+    return router
+
+
+def _send_file(file: PageFile, request: Request) -> Response:
+    etag = file.headers.get("ETag")
+    if etag is not None and etag in request.headers.get("if-none-match", ""):
+        return Response(
+            status_code=304, headers={"ETag": etag, "Cache-Control": file.headers["Cache-Control"]}
+        )
+    if file.compressed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(file.compressed, headers={**file.headers, "Content-Encoding": "gzip"})
+    return Response(file.content, headers=dict(file.headers))
