@@ -144,3 +144,29 @@ export const randomEdit = (client) => {
   const { random } = client
   editType(random.chance(0.6) ? random.pick(roots) : random.pick(findTypes(roots)), client)
 }
+
+const LETTERS = ['a', 'é', '数', '😀', ' ', 'z']
+
+/** Characters one after the other at a moving cursor, as separate edits: replicas join them into one struct. */
+const typeText = (type, { random }, transact) => {
+  let at = boundary(random, visible(type))
+  for (let count = random.between(2, 8); count > 0; count--) {
+    const letter = random.pick(LETTERS)
+    transact(() => type.insert(at, letter))
+    at += letter.length
+  }
+}
+
+const appendValues = (type, client, transact) => {
+  const legacy = client.profile.legacyJson && client.random.chance(0.4)
+  for (let count = client.random.between(2, 6); count > 0; count--) {
+    transact(() => (legacy ? insertLegacyJson(type, type.length, client) : type.push([[json(client.random, client.profile)]])))
+  }
+}
+
+/** A burst of edits that belong together, each in a transaction of its own. */
+export const sequence = (client, transact) => {
+  const { share } = client.doc
+  if (client.random.chance(0.7)) typeText(share.get('text'), client, transact)
+  else appendValues(share.get('array'), client, transact)
+}

@@ -4,7 +4,7 @@
 import { pathToFileURL } from 'node:url'
 import * as Y from 'yjs'
 import { census } from './census.mjs'
-import { randomEdit } from './edits.mjs'
+import { randomEdit, sequence } from './edits.mjs'
 import { digest, normalDoc, openRoots, replay, wellFormed } from './normal.mjs'
 import { Random } from './random.mjs'
 import { PORTABLE, YJS_ONLY } from './values.mjs'
@@ -40,8 +40,9 @@ class Client {
 
   edit() {
     const { random, undo } = this
-    const kind = random.weighted({ edit: 12, undo: 2, redo: 1.5 })
+    const kind = random.weighted({ edit: 10, sequence: 2, undo: 2, redo: 1.5 })
     if (kind === 'edit') this.doc.transact(() => this.burst(), 'user')
+    else if (kind === 'sequence') sequence(this, (change) => this.doc.transact(change, 'user'))
     else if (undo[kind]() !== null) this.undone.push(kind)
   }
 

@@ -23,13 +23,26 @@ export const load = ({ updates, raw }) => {
   return raw ? { ...seen, raw: text } : seen
 }
 
-/** Every function of Yjs that reads an update without a document must take it and keep its meaning. */
-export const codec = ({ update }) => {
+/**
+ * Every function of Yjs that reads updates without a document must take `update` and keep its meaning
+ * for a replica that has `prefix`. Encoding v2 may lose lone surrogates in JSON.
+ */
+export const codec = ({ prefix, update }) => {
   const data = bytes(update)
-  const { structs } = Y.decodeUpdate(data)
+  const before = prefix.map(bytes)
+  const textWith = (form) => normalDoc(replay([...before, form]))
+  const wanted = textWith(data)
+  Y.decodeUpdate(data)
+  const forms = {
+    merge: Y.mergeUpdates([data]),
+    twice: Y.mergeUpdates([data, data]),
+    joined: Y.mergeUpdates([...before, data]),
+    diff: Y.diffUpdate(data, Uint8Array.of(0)),
+  }
+  const wrong = Object.keys(forms).filter((name) => textWith(forms[name]) !== wanted)
   const second = Y.convertUpdateFormatV2ToV1(Y.convertUpdateFormatV1ToV2(data))
-  const forms = [Y.mergeUpdates([data]), Y.mergeUpdates([data, data]), Y.diffUpdate(data, Uint8Array.of(0)), second]
-  return { structs: structs.length, updates: forms.map((form) => Buffer.from(form).toString('base64')) }
+  if (wellFormed(textWith(second)) !== wellFormed(wanted)) wrong.push('v2')
+  return wrong.length > 0 ? { problem: `changed by ${wrong}` } : {}
 }
 
 /** What applications do in observers: look at every computed view of the change. */
