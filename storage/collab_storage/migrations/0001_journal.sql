@@ -1,0 +1,30 @@
+-- Format 1: streams of records. Every column is described in storage/FORMAT.md.
+
+CREATE TABLE streams (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,
+    room TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    floor INTEGER NOT NULL,
+    head INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    UNIQUE (tenant, room, stream)
+);
+
+CREATE TABLE records (
+    id INTEGER PRIMARY KEY,
+    stream_id INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    skipped INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    time REAL NOT NULL,
+    authors BLOB NOT NULL,
+    data BLOB NOT NULL,
+    checksum INTEGER NOT NULL,
+    UNIQUE (stream_id, offset)
+);
+
+-- Streams of deleted rooms whose records are still to be dropped.
+CREATE TABLE purges (
+    stream_id INTEGER PRIMARY KEY
+);

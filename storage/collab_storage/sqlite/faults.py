@@ -1,0 +1,54 @@
+"""What a failure of SQLite means: one table from its result codes to this package's errors.
+
+Decides only which error; whether to try again is the caller's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from collab_storage.errors import StorageError, UnavailableError, UnreadableError
+
+# Primary result codes, https://www.sqlite.org/rescode.html. Full disk, I/O error, somebody else's lock: they
+# pass.
+_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+_UNREADABLE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_NOTADB})
+
+
+def storage_error(error: sqlite3.Error, *, where: str) -> StorageError:
+    """The error of ours that says what `error`, met in file `where`, means."""
+    code = getattr(error, "sqlite_errorcode", None)
+    text = f"{error} ({getattr(error, 'sqlite_errorname', 'no code')})"
+    primary = None if code is None else code & 0xFF
+    if primary in _UNAVAILABLE:
+        return UnavailableError(f"{where}: {text}")
+    # The driver itself finds text that is not UTF-8, and gives that error no code.
+    if primary in _UNREADABLE or (code is None and isinstance(error, sqlite3.OperationalError)):
+        return UnreadableError(text, where=where)
+    return StorageError(f"{where}: {text}")
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Turn errors of SQLite and of the file system inside into this package's."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise storage_error(error, where=where) from error
+    except OSError as error:
+        raise UnavailableError(f"{where}: {error}") from error

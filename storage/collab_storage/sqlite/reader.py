@@ -1,0 +1,168 @@
+"""Everything that reads the journal's file. Synchronous; lives on the thread of its connection.
+
+Verifies each row and that none is missing between two others, or at the end as far as the end was written
+down.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from collab_storage.errors import UnreadableError
+from collab_storage.records import Damage, Record, StreamInfo, StreamKey
+from collab_storage.sqlite.faults import translated
+from collab_storage.sqlite.rows import REMOVED, damaged, decode_row
+from collab_storage.sqlite.streams import Stream, find_head, find_stream
+
+_SELECT = (
+    "SELECT offset, skipped, kind, time, authors, data, checksum FROM records"
+    " WHERE stream_id=? AND offset>? ORDER BY offset"
+)
+_SIZE = (
+    "SELECT count(*), coalesce(sum(length(authors) + length(data)), 0) FROM records"
+    " WHERE stream_id=? AND offset>? AND kind<>?"
+)
+_ROOMS = "SELECT DISTINCT room FROM streams WHERE tenant=? AND room>? AND room>=?{} ORDER BY room LIMIT ?"
+_ORPHANS = (
+    "SELECT DISTINCT stream_id FROM records"
+    " WHERE stream_id NOT IN (SELECT id FROM streams) AND stream_id NOT IN (SELECT stream_id FROM purges)"
+)
+
+
+class Reader:
+    """Reads through one connection; each call sees one moment of the file."""
+
+    def __init__(self, connection: sqlite3.Connection, *, where: str) -> None:
+        self._connection = connection
+        self._where = where
+
+    def read(self, key: StreamKey, after: int, max_bytes: int) -> list[Record]:
+        """See `Journal.read`."""
+        page: list[Record] = []
+        with self._snapshot():
+            stream = find_stream(self._connection, key, where=self._where)
+            for found in self._walk(stream, after) if stream else ():
+                if isinstance(found, UnreadableError):
+                    raise found
+                max_bytes -= found.size_bytes
+                if page and max_bytes < 0:
+                    break
+                page.append(found)
+        return page
+
+    def _walk(self, stream: Stream, after: int) -> Iterator[Record | UnreadableError]:
+        """The records after an offset; in place of a damaged or missing one, what is wrong with it."""
+        key = stream.key
+        last = max(after, stream.floor)
+        exact = False
+        for row in self._connection.execute(_SELECT, (stream.id, last)):
+            try:
+                record = decode_row(row, key=key, seed=stream.seed, where=self._where)
+            except UnreadableError as error:
+                yield error
+                exact = False
+                last = row[0] if isinstance(row[0], int) else last
+                continue
+            previous = row[0] - row[1] - 1
+            if previous > last or (exact and previous < last):
+                yield damaged(
+                    key, f"the record before {row[0]} is missing", where=self._where, offset=previous
+                )
+            last, exact = row[0], True
+            if record is not None:
+                yield record
+        if last < stream.saved_head:
+            yield damaged(key, f"records up to offset {stream.saved_head} are missing", where=self._where)
+
+    def head(self, key: StreamKey) -> int | None:
+        """See `Journal.head`."""
+        with self._snapshot():
+            stream = find_stream(self._connection, key, where=self._where)
+            return find_head(self._connection, stream, where=self._where) if stream else None
+
+    def rooms(self, tenant: str, prefix: str, after: str, limit: int) -> list[str]:
+        """See `Journal.rooms`."""
+        end = prefix_end(prefix)
+        bounds = (tenant, after, prefix) if end is None else (tenant, after, prefix, end)
+        with self._snapshot():
+            rows = self._connection.execute(
+                _ROOMS.format("" if end is None else " AND room<?"), (*bounds, limit)
+            )
+            return [room for (room,) in rows]
+
+    def streams(self, tenant: str, room: str) -> list[StreamInfo]:
+        """See `Journal.streams`."""
+        with self._snapshot():
+            names = self._connection.execute(
+                "SELECT stream FROM streams WHERE tenant=? AND room=? ORDER BY stream", (tenant, room)
+            ).fetchall()
+            return [self._info(StreamKey(tenant, room, name)) for (name,) in names]
+
+    def _info(self, key: StreamKey) -> StreamInfo:
+        stream = find_stream(self._connection, key, where=self._where)
+        if stream is None:
+            raise damaged(key, "the stream is in the index alone", where=self._where)
+        head = find_head(self._connection, stream, where=self._where)
+        count, size = self._connection.execute(_SIZE, (stream.id, stream.floor, REMOVED)).fetchone()
+        return StreamInfo(stream=key.stream, records=count, size_bytes=size, head=head)
+
+    def verify(self) -> list[Damage]:
+        """See `Journal.verify`."""
+        damages: list[Damage] = []
+        for check in (self._verify_file, self._verify_streams):
+            try:
+                with self._snapshot():
+                    damages.extend(check())
+            except UnreadableError as error:
+                damages.append(_damage(error))
+        return damages
+
+    def _verify_file(self) -> Iterator[Damage]:
+        for (line,) in self._connection.execute("PRAGMA integrity_check"):
+            if line != "ok":
+                yield Damage(problem=line, where=self._where)
+
+    def _verify_streams(self) -> Iterator[Damage]:
+        for names in self._connection.execute("SELECT tenant, room, stream FROM streams").fetchall():
+            try:
+                stream = find_stream(self._connection, StreamKey(*names), where=self._where)
+                for found in self._walk(stream, -1) if stream else ():
+                    if isinstance(found, UnreadableError):
+                        yield _damage(found)
+            except UnreadableError as error:
+                yield _damage(error)
+        for (stream_id,) in self._connection.execute(_ORPHANS):
+            yield Damage(problem=f"records of stream {stream_id}, which has no entry", where=self._where)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        with translated(self._where):
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+
+
+def prefix_end(prefix: str) -> str | None:
+    """The first text after all that begin with `prefix`, by code points; None if nothing comes after them."""
+    while prefix:
+        last = ord(prefix[-1])
+        if last < 0x10FFFF:
+            # The surrogates are no characters; the one after U+D7FF is U+E000.
+            return prefix[:-1] + chr(0xE000 if last == 0xD7FF else last + 1)
+        prefix = prefix[:-1]
+    return None
+
+
+def _damage(error: UnreadableError) -> Damage:
+    return Damage(
+        problem=error.problem,
+        where=error.where,
+        tenant=error.tenant,
+        room=error.room,
+        stream=error.stream,
+        offset=error.offset,
+    )

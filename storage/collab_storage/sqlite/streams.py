@@ -1,0 +1,81 @@
+"""The table `streams`: from a stream's name to its number, and how far it reaches.
+
+Shared by writer and reader; each passes its own connection.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from collab_storage.records import StreamKey
+from collab_storage.sqlite.rows import damaged, key_checksum, stream_checksum
+
+
+@dataclass(slots=True)
+class Stream:
+    """One stream. Every offset up to `floor` was removed; the file says that it reaches `saved_head`."""
+
+    key: StreamKey
+    id: int
+    seed: int
+    floor: int
+    saved_head: int
+    head: int = -1
+
+
+def find_stream(connection: sqlite3.Connection, key: StreamKey, *, where: str) -> Stream | None:
+    """The row of a stream, its checksum verified; `head` is not filled in."""
+    row = connection.execute(
+        "SELECT id, floor, head, checksum FROM streams WHERE tenant=? AND room=? AND stream=?",
+        (key.tenant, key.room, key.stream),
+    ).fetchone()
+    if row is None:
+        return None
+    stream_id, floor, head, checksum = row
+    stream = Stream(key, stream_id, key_checksum(key), floor, head)
+    if not _is_whole(stream, checksum):
+        raise damaged(key, "the entry of the stream is damaged", where=where)
+    return stream
+
+
+def _is_whole(stream: Stream, checksum: object) -> bool:
+    numbers = (stream.id, stream.floor, stream.saved_head)
+    if not all(isinstance(number, int) for number in numbers):
+        return False
+    return checksum == stream_checksum(stream.seed, floor=stream.floor, head=stream.saved_head)
+
+
+def find_head(connection: sqlite3.Connection, stream: Stream, *, where: str) -> int:
+    """Fill in and return the highest offset ever held. Raises UnreadableError if that record is lost."""
+    (last,) = connection.execute("SELECT max(offset) FROM records WHERE stream_id=?", (stream.id,)).fetchone()
+    stream.head = stream.floor if last is None else max(stream.floor, last)
+    if stream.head < stream.saved_head:
+        raise damaged(stream.key, f"records up to offset {stream.saved_head} are missing", where=where)
+    return stream.head
+
+
+def insert_stream(connection: sqlite3.Connection, key: StreamKey, *, first: int) -> Stream:
+    """A new stream whose first record will have offset `first`, and is written in the same transaction."""
+    seed = key_checksum(key)
+    checksum = stream_checksum(seed, floor=-1, head=first)
+    cursor = connection.execute(
+        "INSERT INTO streams (tenant, room, stream, floor, head, checksum) VALUES (?,?,?,?,?,?)",
+        (key.tenant, key.room, key.stream, -1, first, checksum),
+    )
+    assert cursor.lastrowid is not None
+    return Stream(key, cursor.lastrowid, seed, -1, first)
+
+
+def save_stream(connection: sqlite3.Connection, stream: Stream) -> None:
+    """Write floor and head back."""
+    connection.execute(
+        "UPDATE streams SET floor=?, head=?, checksum=? WHERE id=?",
+        (
+            stream.floor,
+            stream.head,
+            stream_checksum(stream.seed, floor=stream.floor, head=stream.head),
+            stream.id,
+        ),
+    )
+    stream.saved_head = stream.head
