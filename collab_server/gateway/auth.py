@@ -1,0 +1,53 @@
+"""Who a connection acts for: the port that decides it, and the answer while nobody is asked for a token.
+
+Knows the handshake of a WebSocket and the name of a room. Knows neither sessions nor what a permission means.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Protocol
+
+from collab_server.errors import RemoteError
+from collab_server.protocol.close_codes import CloseReason
+from collab_server.runtime.connection import UpgradeRequest
+from collab_server.types import DEFAULT_TENANT, Identity, Permission
+
+_OPEN_PERMISSIONS = frozenset({Permission.READ, Permission.WRITE, Permission.CHAT})
+_GUEST = "Guest"
+
+#: Makes 10 characters; among 50,000 users a double has a chance of 2 in 100 million.
+_USER_ID_BYTES = 7
+
+
+class AuthenticationError(RemoteError):
+    """Who connects may not come in. `reason`: UNAUTHENTICATED or FORBIDDEN; the text is for the client."""
+
+    def __init__(self, reason: CloseReason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Authenticator(Protocol):
+    """Decides who a session acts for, and as which tenant."""
+
+    async def authenticate(self, request: UpgradeRequest, room: str) -> Identity:
+        """The identity for one connection to the canonical room name `room`.
+
+        May call out over the network; the caller sets the deadline. Raises AuthenticationError for the
+        remote's fault, UnavailableError when it cannot be decided now.
+        """
+
+
+class OpenAccess:
+    """Everybody may come in and write, each connection as a user of its own."""
+
+    async def authenticate(self, request: UpgradeRequest, room: str) -> Identity:
+        return Identity(
+            tenant=DEFAULT_TENANT, user=random_user_id(), name=_GUEST, permissions=_OPEN_PERMISSIONS
+        )
+
+
+def random_user_id() -> str:
+    """A user id that nobody can guess, safe in URLs and file names."""
+    return "u_" + secrets.token_urlsafe(_USER_ID_BYTES)

@@ -1,0 +1,103 @@
+"""Handing a connection to Hypercorn: plain HTTP/1.1 on the transport that the listener accepted.
+
+Owns the configuration of Hypercorn and the tasks of its connections. Does not know what the ASGI application
+answers. HTTP/2 is not offered, and an upgrade that comes later on a kept-alive connection is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, cast
+
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.config import Config
+from hypercorn.typing import ASGIFramework
+
+from collab_server.gateway.settings import GatewaySettings
+
+_logger = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_LATE_UPGRADE = (
+    "A WebSocket must be the first request of its connection. "
+    "If a proxy is before the server, tell it to open a new connection for each upgrade.\n"
+)
+
+
+class HttpService:
+    """Serves HTTP on connections that are handed over, until `close`."""
+
+    def __init__(self, app: AsgiApp, *, settings: GatewaySettings) -> None:
+        self._app = ASGIWrapper(cast(ASGIFramework, _guard(app)))
+        self._config = _hypercorn_config(settings)
+        self._context = WorkerContext(None)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self, transport: asyncio.Transport, received: bytes, *, on_gone: Callable[[], None]) -> None:
+        """Serve this connection. `received` are the bytes read so far. `on_gone`: once, at its end."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        reader.feed_data(received)
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        server = TCPServer(self._app, loop, self._config, self._context, {}, reader, writer)
+        task = loop.create_task(self._serve(server, on_gone), name="gateway http connection")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self, *, grace_seconds: float) -> None:
+        """End idle connections, let running requests finish within the grace, then cancel them."""
+        await self._context.terminated.set()
+        if not self._tasks:
+            return
+        _, running = await asyncio.wait(set(self._tasks), timeout=grace_seconds)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+
+    async def _serve(self, server: TCPServer, on_gone: Callable[[], None]) -> None:
+        try:
+            await server.run()
+        except Exception:
+            _logger.exception("an HTTP connection failed")
+        finally:
+            on_gone()
+
+
+def _hypercorn_config(settings: GatewaySettings) -> Config:
+    config = Config()
+    config.accesslog = None
+    config.errorlog = logging.getLogger("collab_server.gateway.hypercorn")
+    config.include_server_header = False
+    config.h11_max_incomplete_size = settings.head_max_bytes
+    config.keep_alive_timeout = settings.keep_alive_timeout_seconds
+    return config
+
+
+def _guard(app: AsgiApp) -> AsgiApp:
+    """`app` for HTTP alone, and with the path of an absolute request target as its path."""
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await _refuse_late_upgrade(send)
+        else:
+            await app(scope, receive, send)
+
+    return guarded
+
+
+async def _refuse_late_upgrade(send: Send) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    await send({"type": "websocket.http.response.start", "status": 426, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": _LATE_UPGRADE.encode("ascii")})

@@ -1,0 +1,274 @@
+"""The one port: accepts, reads the request head, and hands each connection to whoever speaks its protocol.
+
+Owns the listening sockets, the count of connections, the deadline and the answers until a head is complete.
+Knows nothing of rooms, and of HTTP only what decides where a connection goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import cast
+
+from collab_server.gateway.handshake import (
+    SubprotocolChoice,
+    first_offered,
+    read_handshake,
+    switching_response,
+    wants_websocket,
+)
+from collab_server.gateway.head import HeadReader, RefusedRequest, RequestHead
+from collab_server.gateway.http_handover import AsgiApp, HttpService
+from collab_server.gateway.lingering import linger
+from collab_server.gateway.settings import GatewaySettings
+from collab_server.gateway.sockets import bind_all, resolve
+from collab_server.gateway.websocket_fast import FastConnection
+from collab_server.protocol.close_codes import CloseReason
+from collab_server.runtime.connection import Acceptor
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class GatewayCounts:
+    """What came in so far. `open` is how many connections there are now, of every kind."""
+
+    accepted: int = 0
+    open: int = 0
+    websockets: int = 0
+    http: int = 0
+    over_cap: int = 0
+    timed_out: int = 0
+    #: Refused request heads by HTTP status.
+    refused: dict[int, int] = field(default_factory=dict)
+
+
+class Listener:
+    """The open port. Made by `start_listener`."""
+
+    def __init__(
+        self, *, acceptor: Acceptor, asgi_app: AsgiApp, settings: GatewaySettings, choose: SubprotocolChoice
+    ) -> None:
+        self.counts = GatewayCounts()
+        self._acceptor = acceptor
+        self._settings = settings
+        self._choose = choose
+        self._http = HttpService(asgi_app, settings=settings)
+        self._servers: list[asyncio.Server] = []
+        self._heads: set[HeadProtocol] = set()
+        self._websockets: set[FastConnection] = set()
+        self._port = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    @property
+    def port(self) -> int:
+        """The port that was bound, also when 0 was asked for."""
+        return self._port
+
+    @property
+    def connections(self) -> int:
+        """Open connections of every kind."""
+        return self.counts.open
+
+    async def listen(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept on bound sockets, which are owned from now on."""
+        loop = asyncio.get_running_loop()
+        self._port = sockets[0].getsockname()[1]
+        for sock in sockets:
+            server = await loop.create_server(
+                lambda: HeadProtocol(self), sock=sock, backlog=self._settings.backlog
+            )
+            self._servers.append(server)
+
+    def stop_accepting(self) -> None:
+        """Close the port and every connection that has not yet sent a byte. Idempotent."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        for head in list(self._heads):
+            head.drop_if_silent()
+
+    async def close(self, *, grace_seconds: float = 3.0) -> None:
+        """Stop accepting and end every connection, at the latest after the grace and the close deadline."""
+        self.stop_accepting()
+        for head in list(self._heads):
+            head.drop()
+        for connection in list(self._websockets):
+            connection.close(*CloseReason.GOING_AWAY.value)
+        await self._http.close(grace_seconds=grace_seconds)
+        try:
+            await asyncio.wait_for(self._quiet.wait(), self._settings.close_timeout_seconds + 1)
+        except TimeoutError:
+            _logger.warning("%d connections were left when the listener closed", self.counts.open)
+
+    # What HeadProtocol calls.
+
+    @property
+    def settings(self) -> GatewaySettings:
+        return self._settings
+
+    def opened(self, head: HeadProtocol) -> bool:
+        """Count a new connection; False if there is no room even for HTTP."""
+        self.counts.accepted += 1
+        self.counts.open += 1
+        self._quiet.clear()
+        self._heads.add(head)
+        cap = self._settings.max_connections
+        return cap is None or self.counts.open <= cap + self._settings.http_reserve
+
+    def head_done(self, head: HeadProtocol) -> None:
+        self._heads.discard(head)
+
+    def gone(self) -> None:
+        """One connection is gone, whatever it had become."""
+        self.counts.open -= 1
+        if not self.counts.open:
+            self._quiet.set()
+
+    def dispatch(
+        self, transport: asyncio.Transport, head: RequestHead, *, received: bytes, rest: bytes
+    ) -> None:
+        """Give the connection away. Raises RefusedRequest while it still is the caller's."""
+        if wants_websocket(head):
+            self._open_websocket(transport, head, rest)
+        else:
+            self.counts.http += 1
+            self._http.take(transport, received, on_gone=self.gone)
+
+    def count_refusal(self, status: int) -> None:
+        self.counts.refused[status] = self.counts.refused.get(status, 0) + 1
+
+    def _open_websocket(self, transport: asyncio.Transport, head: RequestHead, rest: bytes) -> None:
+        handshake = read_handshake(head, remote=_remote_of(transport))
+        cap = self._settings.max_connections
+        if cap is not None and self.counts.open > cap:
+            self.counts.over_cap += 1
+            raise RefusedRequest(
+                503, "This server has as many connections as it may.", headers=(("Retry-After", "5"),)
+            )
+        self.counts.websockets += 1
+        transport.write(switching_response(handshake, subprotocol=self._choose(handshake.offered)))
+        loop = asyncio.get_running_loop()
+        connection = FastConnection(
+            transport, loop=loop, settings=self._settings, on_gone=self._websocket_gone
+        )
+        self._websockets.add(connection)
+        connection.start(self._acceptor, handshake.request)
+        connection.feed(rest)
+
+    def _websocket_gone(self, connection: FastConnection) -> None:
+        self._websockets.discard(connection)
+        self.gone()
+
+
+class HeadProtocol(asyncio.Protocol):
+    """A connection until its request head is complete; bounded in bytes, and in time from its beginning."""
+
+    __slots__ = ("_listener", "_reader", "_timer", "_transport")
+
+    _transport: asyncio.Transport
+
+    def __init__(self, listener: Listener) -> None:
+        settings = listener.settings
+        self._listener = listener
+        self._reader: HeadReader | None = HeadReader(
+            max_bytes=settings.head_max_bytes, max_headers=settings.head_max_headers
+        )
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if not self._listener.opened(self):
+            self._transport.abort()
+            return
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._listener.settings.head_timeout_seconds, self._timed_out)
+
+    def data_received(self, data: bytes) -> None:
+        reader = self._reader
+        if reader is None:
+            return
+        try:
+            complete = reader.feed(data)
+            if complete is None:
+                return
+            head, rest = complete
+            self._let_go()
+            self._listener.dispatch(self._transport, head, received=reader.received, rest=rest)
+        except RefusedRequest as refusal:
+            self._refuse(refusal)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._let_go()
+        self._listener.gone()
+
+    def drop_if_silent(self) -> None:
+        """Close a connection that was opened in advance, as browsers do, and has asked for nothing yet."""
+        if self._reader is not None and self._reader.is_empty:
+            self.drop()
+
+    def drop(self) -> None:
+        self._transport.abort()
+
+    def _timed_out(self) -> None:
+        self._listener.counts.timed_out += 1
+        if self._reader is None or self._reader.is_empty:
+            self.drop()
+            return
+        seconds = self._listener.settings.head_timeout_seconds
+        self._refuse(RefusedRequest(408, f"The request head was not complete after {seconds:g} seconds."))
+
+    def _let_go(self) -> None:
+        """No longer responsible for the connection. uvloop keeps this object as long as the transport."""
+        self._reader = None
+        self._listener.head_done(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _refuse(self, refusal: RefusedRequest) -> None:
+        self._let_go()
+        self._listener.count_refusal(refusal.status)
+        self._transport.write(error_response(refusal))
+        seconds = self._listener.settings.close_timeout_seconds
+        linger(self._transport, seconds=seconds, on_lost=self._listener.gone)
+
+
+def error_response(refusal: RefusedRequest) -> bytes:
+    """A whole HTTP answer with the sentence as its text."""
+    body = refusal.sentence.encode("utf-8") + b"\n"
+    lines = [
+        f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}",
+        "Content-Type: text/plain; charset=utf-8",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *(f"{name}: {value}" for name, value in refusal.headers),
+    ]
+    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body
+
+
+async def start_listener(
+    *,
+    host: str,
+    port: int,
+    acceptor: Acceptor,
+    asgi_app: AsgiApp,
+    settings: GatewaySettings | None = None,
+    choose_subprotocol: SubprotocolChoice = first_offered,
+) -> Listener:
+    """Listen on every address of `host`. Must run on a uvloop loop. Raises ListenError."""
+    settings = settings or GatewaySettings()
+    listener = Listener(acceptor=acceptor, asgi_app=asgi_app, settings=settings, choose=choose_subprotocol)
+    sockets = bind_all(await resolve(host, port), backlog=settings.backlog)
+    await listener.listen(sockets)
+    return listener
+
+
+def _remote_of(transport: asyncio.Transport) -> str:
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if peer else ""
