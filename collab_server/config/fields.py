@@ -119,4 +119,4 @@ def show(value: object) -> str:
         return HIDDEN
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)

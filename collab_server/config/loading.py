@@ -87,7 +87,11 @@ def load_settings(
         config_file = Path(variables[CONFIG_VARIABLE])
     problems: list[str] = []
     assignments: dict[str, Assignment] = {}
-    for layer in (_from_file(config_file, problems), _from_environment(variables, problems), flags):
+    for layer in (
+        _from_file(config_file, problems),
+        _from_environment(variables, problems),
+        _known(flags, problems),
+    ):
         assignments.update({assignment.key: assignment for assignment in layer})
     settings = _validate(assignments, problems)
     if settings is None or problems:
@@ -125,6 +129,15 @@ def _flatten(
             yield from _flatten(value, key + ".", origin, problems)
         else:
             problems.append(f"{key} ({origin}): is a section of settings, written as a table [{key}]")
+
+
+def _known(flags: Iterable[Assignment], problems: list[str]) -> Iterator[Assignment]:
+    known = settings_of()
+    for flag in flags:
+        if flag.key in known:
+            yield flag
+        else:
+            problems.append(f"{flag.key} ({flag.origin}): no such setting.{_suggest(flag.key, known)}")
 
 
 def _names(keys: Iterable[str]) -> set[str]:

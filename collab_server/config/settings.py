@@ -6,7 +6,6 @@ is shown (`describe`). `docs/configuration.md` is generated from this file.
 
 from __future__ import annotations
 
-import ipaddress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -253,16 +252,6 @@ class LatencySettings(Section):
     )
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`. Names other than `localhost` are taken as reachable."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 class Settings(Section):
     """All settings of one server process. `Settings()` is the defaults; nothing is read from anywhere."""
 
@@ -273,16 +262,6 @@ class Settings(Section):
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
     latency: LatencySettings = LatencySettings()
-
-    @model_validator(mode="after")
-    def _check_open_access(self) -> Self:
-        if not self.listen.allow_anonymous and not is_loopback(self.listen.host):
-            raise ValueError(
-                f"listen.host {self.listen.host} can be reached from other machines, and without tokens "
-                "anybody there could read and write every room. Keep 127.0.0.1, or accept it with "
-                "--allow-anonymous (listen.allow_anonymous = true)"
-            )
-        return self
 
     @model_validator(mode="after")
     def _check_frame_holds_document(self) -> Self:

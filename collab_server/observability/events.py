@@ -16,9 +16,9 @@ class Event(StrEnum):
     SERVER_READY = "server_ready"
     SERVER_START_FAILED = "server_start_failed"
     SERVER_DRAINING = "server_draining"
+    DRAIN_INCOMPLETE = "drain_incomplete"
     SERVER_DRAIN_FORCED = "server_drain_forced"
     SERVER_STOPPED = "server_stopped"
-    FILE_LIMIT_RAISED = "file_limit_raised"
     FILE_LIMIT_LOW = "file_limit_low"
     LOG_LINES_DROPPED = "log_lines_dropped"
 

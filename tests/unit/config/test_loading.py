@@ -119,9 +119,9 @@ def test_variables_that_kubernetes_sets_for_a_service_are_left_alone(name: str) 
 
 
 def test_rules_between_settings_say_where_the_values_came_from() -> None:
-    text = _problem(environment={"COLLAB_LISTEN__HOST": "0.0.0.0"})
-    assert "--allow-anonymous" in text
-    assert text.endswith("(listen.host is from environment COLLAB_LISTEN__HOST)")
+    text = _problem(environment={"COLLAB_SESSIONS__MAX_FRAME_BYTES": "1"})
+    assert "must be at least 50000016" in text
+    assert text.endswith("(sessions.max_frame_bytes is from environment COLLAB_SESSIONS__MAX_FRAME_BYTES)")
     text = _problem(environment={"COLLAB_ROOMS__AWARENESS_INTERVAL_MIN_SECONDS": "5"})
     assert "interval_min_seconds (5) must not be over rooms.awareness_interval_max_seconds (2)" in text
 
@@ -143,3 +143,9 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
     path = tmp_path / "collab.toml"
     path.write_bytes(b"a = '\xff'")
     assert _problem(config_file=path) == f"the configuration file {path} is not UTF-8 text (byte 5)"
+
+
+def test_an_unknown_key_in_a_flag() -> None:
+    assert _problem(flags=(_flag("rooms.linger", 1),)).startswith(
+        "rooms.linger (flag --linger): no such setting."
+    )

@@ -1,0 +1,223 @@
+"""The life of one server process: start, say so, wait for a signal, drain, leave with the right exit code.
+
+Owns signals, exit codes and what a person at the terminal reads. What is started and drained is behind
+`Application`; it knows no socket, room or journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import NoReturn, Protocol
+
+import uvloop
+from collab_storage import StorageError
+
+from collab_server import __version__
+from collab_server.config import Settings
+from collab_server.errors import ConfigError
+from collab_server.observability import Event, get_logger
+from collab_server.observability.log import configure_logging, writes_text
+from collab_server.observability.log_writer import LogWriter
+from collab_server.process import (
+    ExitCode,
+    base_url,
+    connections_that_fit,
+    explain_start_failure,
+    raise_file_limit,
+    seconds_since_start,
+)
+
+_log = get_logger(__name__)
+
+#: Beyond the time for a drain: for closing files once everything is saved.
+_CLOSING_GRACE_SECONDS = 2.0
+
+#: Rooms named in one log line; the number of all of them stands beside.
+_MOST_NAMED = 50
+
+#: A class and its teachers; fewer free places than this are worth a warning.
+_FEW_CONNECTIONS = 1_000
+
+
+class Application(Protocol):
+    """Everything behind the process. Entered before `start`, left after `drain`."""
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, once started."""
+
+    async def start(self) -> None:
+        """Open the journal and listen. Raises OSError, StorageError or ConfigError when that cannot be."""
+
+    async def drain(self, *, deadline_seconds: float) -> None:
+        """Refuse the new, send the connected away in batches, save everything; within the deadline."""
+
+    def unsaved(self) -> Sequence[str]:
+        """Rooms with edits that are not in the journal now, the most changed first. Must not wait."""
+
+
+class Builder(Protocol):
+    """Makes the application; `app.build_app` is the one of the real server."""
+
+    def __call__(
+        self, settings: Settings, *, max_connections: int
+    ) -> AbstractAsyncContextManager[Application]: ...
+
+
+def serve(settings: Settings, *, build: Builder) -> ExitCode:
+    """Run a server until a signal ends it. For the main thread."""
+    faulthandler.enable()
+    writer = configure_logging(settings.log)
+    console = Console(writer) if writes_text(settings.log.format, sys.stderr) else None
+    server = Server(settings, build=build, console=console, leave=lambda code: _leave_at_once(writer, code))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(server.run())
+    except Exception:  # noqa: BLE001 - the last frame: everything is told here, redacted, and nowhere else
+        _log.exception(Event.SERVER_STOPPED, exit_code=int(ExitCode.UNEXPECTED))
+        return ExitCode.UNEXPECTED
+    finally:
+        writer.close()
+
+
+def _leave_at_once(writer: LogWriter, code: ExitCode) -> NoReturn:
+    # Not sys.exit: that waits for threads, and one that hangs in a dead disk is why we are here. What is
+    # in the journal survives this as it survives kill -9.
+    writer.close()
+    os._exit(code)
+
+
+class Console:
+    """What a person at the terminal reads besides the log."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        self._writer = writer
+
+    def ready(self, settings: Settings, port: int) -> None:
+        data = "in memory only, lost at exit" if settings.storage.memory_only else settings.storage.directory
+        self._writer.write(
+            f"\n  Collab Server {__version__} is ready\n\n"
+            f"  Page       {base_url('http', settings, port)}\n"
+            f"  Editors    {base_url('ws', settings, port)}<room>\n"
+            f"  Data       {data}\n"
+            "  Stop       Ctrl-C\n\n"
+        )
+
+    def failed(self, sentence: str, hint: str) -> None:
+        self._writer.write(f"\n  {sentence}\n" + (f"  {hint}\n\n" if hint else "\n"))
+
+    def draining(self) -> None:
+        self._writer.write("\n  Stopping: saving everything. Ctrl-C again stops at once.\n\n")
+
+
+class Server:
+    """One run. `stop` may be called at any moment, from a signal handler of the loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        build: Builder,
+        leave: Callable[[ExitCode], None],
+        console: Console | None = None,
+    ) -> None:
+        self._settings = settings
+        self._build = build
+        self._leave = leave
+        self._console = console
+        self._app: Application | None = None
+        self._ready_at: float | None = None
+        self._stop_requested = asyncio.Event()
+
+    async def run(self) -> ExitCode:
+        """Everything from the first log line to the last."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop, number.name)
+        _log.info(Event.SERVER_STARTING, version=__version__, pid=os.getpid())
+        try:
+            code = await self._serve(self._max_connections())
+        except (OSError, StorageError, ConfigError) as error:
+            if self._ready_at is not None:
+                raise
+            return self._start_failed(error)
+        uptime = time.monotonic() - self._ready_at if self._ready_at else 0.0
+        _log.info(Event.SERVER_STOPPED, exit_code=int(code), uptime_seconds=round(uptime, 1))
+        return code
+
+    def stop(self, reason: str) -> None:
+        """Begin the drain; called a second time, leave at once."""
+        if self._stop_requested.is_set():
+            self._force("second_signal")
+            return
+        self._stop_requested.set()
+        seconds = self._settings.sessions.drain_seconds
+        _log.info(Event.SERVER_DRAINING, reason=reason, deadline_seconds=seconds)
+        if self._console is not None:
+            self._console.draining()
+        # Armed to the very end: closing a file can hang as well as saving one.
+        loop = asyncio.get_running_loop()
+        loop.call_later(seconds + _CLOSING_GRACE_SECONDS, self._force, "deadline")
+
+    async def _serve(self, max_connections: int) -> ExitCode:
+        async with self._build(self._settings, max_connections=max_connections) as app:
+            self._app = app
+            await app.start()
+            self._ready_at = time.monotonic()
+            self._announce(app.port, max_connections)
+            await self._stop_requested.wait()
+            await app.drain(deadline_seconds=self._settings.sessions.drain_seconds)
+            return self._judge(app.unsaved())
+
+    def _announce(self, port: int, max_connections: int) -> None:
+        settings = self._settings
+        if self._console is not None:
+            self._console.ready(settings, port)
+            return
+        _log.info(
+            Event.SERVER_READY,
+            port=port,
+            url=base_url("http", settings, port),
+            ws_url=base_url("ws", settings, port),
+            pid=os.getpid(),
+            version=__version__,
+            data=None if settings.storage.memory_only else str(settings.storage.directory.absolute()),
+            max_connections=max_connections,
+            startup_seconds=round(seconds_since_start(), 3),
+        )
+
+    def _max_connections(self) -> int:
+        wanted = self._settings.listen.max_connections
+        limit = raise_file_limit()
+        fit = connections_that_fit(limit)
+        if fit < (wanted or _FEW_CONNECTIONS):
+            hint = "Raise it with `ulimit -n` or LimitNOFILE= before the start."
+            _log.warning(Event.FILE_LIMIT_LOW, file_limit=limit, connections_that_fit=fit, hint=hint)
+        return min(wanted, fit) if wanted else fit
+
+    def _start_failed(self, error: OSError | StorageError | ConfigError) -> ExitCode:
+        failure = explain_start_failure(error, self._settings)
+        if self._console is not None:
+            self._console.failed(failure.sentence, failure.hint)
+        else:
+            _log.error(Event.SERVER_START_FAILED, error=failure.sentence, hint=failure.hint)
+        return ExitCode.CANNOT_START
+
+    def _judge(self, unsaved: Sequence[str]) -> ExitCode:
+        if not unsaved:
+            return ExitCode.OK
+        _log.error(Event.DRAIN_INCOMPLETE, unsaved=len(unsaved), rooms=list(unsaved[:_MOST_NAMED]))
+        return ExitCode.NOT_SAVED
+
+    def _force(self, reason: str) -> None:
+        unsaved = self._app.unsaved() if self._app is not None else ()
+        rooms = list(unsaved[:_MOST_NAMED])
+        _log.error(Event.SERVER_DRAIN_FORCED, reason=reason, unsaved=len(unsaved), rooms=rooms)
+        self._leave(ExitCode.NOT_SAVED)
