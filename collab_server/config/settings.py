@@ -105,7 +105,7 @@ class StorageSettings(Section):
     )
     synchronous: Synchronous = Field(
         default=Synchronous.FULL,
-        description="What a commit survives: `full` a power cut, `normal` a killed process, `off` neither.",
+        description="A commit survives, at `full`, a power cut; at `normal` and `off`, a killed process.",
     )
     commit_interval_seconds: SecondsOrZero = Field(
         default=0.025, le=5, description="Edits of all rooms within this time share one commit."
