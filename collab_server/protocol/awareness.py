@@ -40,8 +40,8 @@ def decode_entries(data: bytes, *, max_entries: int, max_state_bytes: int) -> li
     twice, a limit is passed, or bytes are missing or left over.
     """
     count, position = read_varuint(data, 0)
-    # An entry takes at least seven bytes, so a count that lies is found before anything is allocated.
-    if count > max_entries or count * 7 > len(data):
+    # An entry takes at least five bytes, so a count that lies is found before anything is allocated.
+    if count > max_entries or count * 5 > len(data):
         raise BadMessage(f"awareness of {count} clients does not fit")
     entries: list[AwarenessEntry] = []
     for _ in range(count):

@@ -12,22 +12,24 @@ from typing import Protocol
 
 
 class Frame:
-    """One WebSocket message on its way out, framed at most once however many sockets it goes to.
+    """One WebSocket message on its way out, framed once however many sockets it goes to.
 
-    `payload` is the message; `wire` the unmasked server frame (RFC 6455 §5.2) around it.
+    `wire` is the unmasked server frame (RFC 6455 §5.2); `payload` the message inside it.
     """
 
-    __slots__ = ("_wire", "payload")
+    __slots__ = ("_start", "wire")
 
     def __init__(self, payload: bytes) -> None:
-        self.payload = payload
-        self._wire: bytes | None = None
+        header = frame_header(len(payload))
+        self._start = len(header)
+        self.wire = header + payload
 
     @property
-    def wire(self) -> bytes:
-        if self._wire is None:
-            self._wire = frame_header(len(self.payload)) + self.payload
-        return self._wire
+    def payload(self) -> bytes:
+        return self.wire[self._start :]
+
+    def __len__(self) -> int:
+        return len(self.wire)
 
 
 def frame_header(size: int) -> bytes:

@@ -1,0 +1,109 @@
+"""What happens between a finished handshake and an open session: the room's name, who it is, the room itself.
+
+Owns that order, its deadline, and the pause that follows misbehaviour. Accept first, refuse after: a browser
+cannot see an HTTP status on an upgrade, it can see a close code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import OrderedDict
+
+from collab_server.config import ListenSettings, SessionSettings
+from collab_server.errors import BadRoomName, RoomUnavailable, UnavailableError
+from collab_server.gateway.auth import AuthenticationError, Authenticator
+from collab_server.observability.metrics import Metrics
+from collab_server.protocol.close_codes import CloseReason
+from collab_server.protocol.room_names import room_from_path
+from collab_server.runtime.connection import Connection, UpgradeRequest
+from collab_server.runtime.persister import Persister
+from collab_server.runtime.registry import Registry
+from collab_server.runtime.session import Session, SessionState
+from collab_server.runtime.tasks import TaskOwner
+from collab_server.types import RoomKey
+from collab_server.updates import ScanLimits
+
+#: Closed for these, a client waits before it is let in again: older ones would be back ten times a second.
+_MISBEHAVIOUR = frozenset({CloseReason.BAD_FRAME, CloseReason.FRAME_TOO_BIG, CloseReason.RATE_LIMITED})
+_MAX_PENALTIES = 10_000
+
+
+class Entrance:
+    """Makes a session for each WebSocket and leads it to its room."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        persister: Persister,
+        authenticator: Authenticator,
+        listen: ListenSettings,
+        sessions: SessionSettings,
+        limits: ScanLimits,
+        metrics: Metrics,
+        tasks: TaskOwner,
+    ) -> None:
+        self._registry = registry
+        self._persister = persister
+        self._authenticator = authenticator
+        self._base_path = listen.base_path
+        self._settings = sessions
+        self._limits = limits
+        self._metrics = metrics
+        self._tasks = tasks
+        self._penalties: OrderedDict[tuple[str, bytes], float] = OrderedDict()
+        self.sessions: dict[Session, tuple[str, bytes]] = {}
+        self.draining = False
+
+    def accept(self, connection: Connection, request: UpgradeRequest) -> Session:
+        """The `Acceptor` of the gateway."""
+        session = Session(
+            secrets.token_urlsafe(9),
+            connection,
+            settings=self._settings,
+            limits=self._limits,
+            metrics=self._metrics,
+            on_end=self._ended,
+        )
+        self.sessions[session] = (request.remote, request.path)
+        connection.pause_reading()
+        self._tasks.start(self._admit(session, request), name=f"admit {session.id}")
+        return session
+
+    async def _admit(self, session: Session, request: UpgradeRequest) -> None:
+        try:
+            async with asyncio.timeout(self._settings.admission_seconds):
+                await self._lead_in(session, request)
+        except BadRoomName as error:
+            session.refuse(CloseReason.FORBIDDEN, str(error))
+        except AuthenticationError as error:
+            session.refuse(error.reason, str(error))
+        except UnavailableError as error:
+            session.refuse(CloseReason.TRY_AGAIN, str(error))
+        except TimeoutError:
+            session.refuse(CloseReason.TIMEOUT, "The room did not open in time.")
+
+    async def _lead_in(self, session: Session, request: UpgradeRequest) -> None:
+        await self._serve_penalty(request)
+        room = room_from_path(request.path, base_path=self._base_path)
+        identity = await self._authenticator.authenticate(request, room)
+        if self.draining:
+            raise RoomUnavailable("The server is about to restart.")
+        if self._persister.overloaded:
+            raise RoomUnavailable("The server cannot save right now and takes no more edits.")
+        runner = await self._registry.open(RoomKey(identity.tenant, room))
+        if session.state is SessionState.JOINING:
+            session.admit(identity, runner)
+
+    async def _serve_penalty(self, request: UpgradeRequest) -> None:
+        until = self._penalties.pop((request.remote, request.path), 0.0)
+        await asyncio.sleep(max(0.0, until - asyncio.get_running_loop().time()))
+
+    def _ended(self, session: Session) -> None:
+        client = self.sessions.pop(session)
+        if session.reason in _MISBEHAVIOUR:
+            until = asyncio.get_running_loop().time() + self._settings.refusal_delay_seconds
+            self._penalties[client] = until
+            if len(self._penalties) > _MAX_PENALTIES:
+                self._penalties.popitem(last=False)

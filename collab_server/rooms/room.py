@@ -1,0 +1,263 @@
+"""One document being served: what of each update is new, what waits, and what goes out with the next flush.
+
+Owns index, blocks, held parts, awareness and the two version numbers. Every call is synchronous. It knows no
+clock (time is an argument), no connection and no store; `runtime.room_runner` carries out what it answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from collab_server.errors import InvalidUpdate, RefusalReason
+from collab_server.rooms.awareness import RoomAwareness
+from collab_server.rooms.held import HeldPart, HeldParts
+from collab_server.rooms.limits import RoomLimits
+from collab_server.rooms.member import Gap, Member
+from collab_server.types import ClockRange, StateVector
+from collab_server.updates import (
+    Accepted,
+    BlockStore,
+    Index,
+    Run,
+    Struct,
+    Update,
+    encode_state_vector,
+    encode_structs,
+    encode_update,
+)
+
+#: Who made a delta: user id → the client ids that they used.
+Authors = dict[str, set[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """All that was accepted since the flush before, as one canonical update.
+
+    `version` is its offset in the journal; `sole_author` is set if all of it came from one session; `since`
+    is when the first of it came, in the caller's time.
+    """
+
+    version: int
+    update: bytes
+    authors: Authors
+    sole_author: Member | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """A part that began to wait, to be journaled apart from the deltas."""
+
+    offset: int
+    update: bytes
+    authors: Authors
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What `receive` found: anything new, anything that waits now, whether its sender is to be asked with
+    step 1, and how many runs had to be dropped because too much waits already."""
+
+    changed: bool = False
+    held: bool = False
+    ask: bool = False
+    dropped: int = 0
+
+
+_NOTHING_NEW = Outcome()
+_CHANGED = Outcome(changed=True)
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What the next flush will send."""
+
+    runs: list[Run] = field(default_factory=list)
+    deletes: list[ClockRange] = field(default_factory=list)
+    authors: Authors = field(default_factory=dict)
+    author: Member | None = None
+    several: bool = False
+    since: float = 0.0
+
+    def add(self, accepted: Accepted, *, author: Member | None, user: str, now: float) -> None:
+        if not self.runs and not self.deletes:
+            self.since = now
+            self.author = author
+        elif author is not self.author:
+            self.several = True
+        self.runs += accepted.runs
+        self.deletes += accepted.deletes
+        self.authors.setdefault(user, set()).update([run.client for run in accepted.runs])
+
+    @property
+    def empty(self) -> bool:
+        return not self.runs and not self.deletes
+
+
+class Room:
+    """The state of one room. `version` counts its deltas, `saved_version` those that are durable.
+
+    `held_head` is the highest offset that a waiting part of it ever had in the journal.
+    """
+
+    def __init__(self, limits: RoomLimits, *, held_head: int = 0) -> None:
+        self._limits = limits
+        self._index = Index()
+        self._blocks = BlockStore()
+        self._held = HeldParts(limits.held_bytes, head=held_head)
+        self._pending = _Pending()
+        self._new_held: list[HeldRow] = []
+        self._gone_held: list[int] = []
+        self.awareness = RoomAwareness(limits)
+        self.version = 0
+        self.saved_version = 0
+
+    # --- loading ---
+
+    def restore_delta(self, offset: int, update: Update) -> bool:
+        """Take a journaled delta back. False if it does not follow from what was restored before it."""
+        accepted = self._index.integrate(update)
+        for run in accepted.runs:
+            self._blocks.append(run)
+        self.version = self.saved_version = offset
+        return not accepted.held and not accepted.dropped_deletes
+
+    def restore_held(
+        self, offset: int, update: Update, *, user: str, size_bytes: int, now: float, expires_at: float
+    ) -> None:
+        """Take a journaled waiting part back; what has become known since leaves it at once."""
+        part = HeldPart(offset, user, None, update.structs, size_bytes, frozenset(), expires_at)
+        self._held.add(part)
+        self._release_from(self._try(part, now), now)
+
+    # --- edits ---
+
+    def receive(self, member: Member, update: Update, *, size_bytes: int, now: float) -> Outcome:
+        """Take what is new of an update; hold what is ahead; drop deletions of what is unknown.
+
+        Raises InvalidUpdate, and then nothing has changed, if the document would grow too large.
+        """
+        self._check_size(size_bytes)
+        accepted = self._index.integrate(update)
+        changed = bool(accepted.runs or accepted.deletes)
+        if changed:
+            self._pending.add(accepted, author=member, user=member.identity.user, now=now)
+            if self._held and accepted.runs:
+                self._release_from({run.client for run in accepted.runs}, now)
+        if not accepted.held and not accepted.dropped_deletes:
+            return _CHANGED if changed else _NOTHING_NEW
+        dropped = self._hold(member, accepted.held)
+        member.dropped |= accepted.dropped_deletes or dropped > 0
+        ask = member.ask(self._gap(accepted.held, update.deletes))
+        return Outcome(changed, bool(accepted.held) and not dropped, ask, dropped)
+
+    def _check_size(self, size_bytes: int) -> None:
+        limit = self._limits.document_bytes
+        if self._blocks.size_bytes + size_bytes > limit:
+            raise InvalidUpdate(RefusalReason.TOO_LARGE, f"the document would grow over {limit} bytes")
+
+    def _hold(self, member: Member, structs: Sequence[Struct]) -> int:
+        """Let structs wait; how many could not."""
+        if not structs:
+            return 0
+        update = encode_structs(structs)
+        if not self._held.fits(len(update)):
+            return len(structs)
+        offset = self._held.next_offset()
+        user = member.identity.user
+        self._held.add(HeldPart(offset, user, member, structs, len(update), self._missing_clients(structs)))
+        self._new_held.append(HeldRow(offset, update, {user: {struct.client for struct in structs}}))
+        return 0
+
+    def _release_from(self, advanced: set[int], now: float) -> None:
+        """Let go what has become complete now that these clients advanced, and what becomes so by that."""
+        while advanced and self._held:
+            done = [self._try(part, now) for part in self._held.waiting_for(advanced)]
+            advanced = set().union(*done)
+
+    def _try(self, part: HeldPart, now: float) -> set[int]:
+        """Offer a waiting part to the index again; the clients that advanced."""
+        accepted = self._index.integrate(Update(part.structs, ()))
+        if accepted.runs:
+            self._pending.add(accepted, author=part.owner, user=part.user, now=now)
+        if accepted.held:
+            self._held.shrink(part, accepted.held, self._missing_clients(accepted.held))
+        else:
+            self._held.remove(part)
+            self._gone_held.append(part.offset)
+        return {run.client for run in accepted.runs}
+
+    def _missing_clients(self, structs: Iterable[Struct]) -> frozenset[int]:
+        missing = map(self._index.missing, structs)
+        return frozenset(client for client, _ in filter(None, missing))
+
+    def _gap(self, held: Sequence[Struct], deletes: Iterable[ClockRange]) -> Gap:
+        state = self._index.state
+        clients = set(self._missing_clients(held))
+        clients.update(client for client, _, end in deletes if end > state.get(client, 0))
+        return frozenset((client, state.get(client, 0)) for client in clients)
+
+    # --- sending ---
+
+    @property
+    def has_pending(self) -> bool:
+        return not self._pending.empty
+
+    def flush(self) -> Delta | None:
+        """Splice what came since the flush before into one delta and make it part of the document."""
+        pending = self._pending
+        if pending.empty:
+            return None
+        self._pending = _Pending()
+        update = encode_update(pending.runs, pending.deletes)
+        for run in pending.runs:
+            self._blocks.append(run)
+        self.version += 1
+        sole_author = None if pending.several else pending.author
+        return Delta(self.version, update, pending.authors, sole_author, pending.since)
+
+    def step_1(self) -> bytes:
+        """Our state vector, encoded."""
+        return encode_state_vector(self._index.state)
+
+    def flushed_state(self) -> StateVector:
+        """A copy: what a session that has read everything flushed so far knows."""
+        state = dict(self._index.state)
+        for run in reversed(self._pending.runs):
+            state[run.client] = run.clock
+        return state
+
+    def step_2(self, state_vector: StateVector) -> bytes:
+        """All that a client at `state_vector` lacks of what was flushed, and all deleted ranges."""
+        return self._blocks.diff(state_vector, self._index.deletes)
+
+    # --- saving, leaving, ageing ---
+
+    def saved(self, version: int) -> None:
+        """Everything up to `version` is durable."""
+        self.saved_version = max(self.saved_version, version)
+
+    def take_held_rows(self) -> tuple[list[HeldRow], list[int]]:
+        """Rows to be journaled, and offsets of rows that are no longer needed once the next delta is."""
+        rows, gone = self._new_held, self._gone_held
+        self._new_held, self._gone_held = [], []
+        return rows, gone
+
+    def leave(self, member: Member, now: float) -> None:
+        """A session has gone: its presence ends, what waits of its edits stays for a while."""
+        self._held.abandon(member, now + self._limits.held_seconds)
+        self.awareness.leave(member, now)
+
+    def expire(self, now: float) -> None:
+        """Forget what has waited too long."""
+        for part in self._held.expired(now):
+            self._held.remove(part)
+            self._gone_held.append(part.offset)
+        self.awareness.expire(now)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the document and of what waits."""
+        return self._blocks.size_bytes + self._held.size_bytes

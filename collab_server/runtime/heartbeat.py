@@ -1,0 +1,69 @@
+"""The one clock that looks after all sessions and rooms: keep-alives, pings, expiry, lag of the loop.
+
+Owns the pace alone; what is due is decided by the session and the room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+from collab_server.observability.metrics import Metrics
+from collab_server.runtime.room_runner import RoomRunner
+from collab_server.runtime.session import Session
+
+#: Sessions are looked at in this many portions a second, so that ten thousand do not make one long step.
+_PORTIONS = 10
+_SESSION_PERIOD_SECONDS = 1.0
+_ROOM_PERIOD_SECONDS = 5.0
+
+
+class Heartbeat:
+    """Runs until cancelled."""
+
+    def __init__(
+        self,
+        sessions: Callable[[], Iterable[Session]],
+        rooms: Callable[[], Iterable[RoomRunner]],
+        metrics: Metrics,
+    ) -> None:
+        self._sessions = sessions
+        self._rooms = rooms
+        self._metrics = metrics
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        step = _SESSION_PERIOD_SECONDS / _PORTIONS
+        due = loop.time() + step
+        portions = self._session_portions()
+        rooms_due = due
+        while True:
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            now = loop.time()
+            self._observe_lag(now - due)
+            # After a long stall the missed beats are not made up for.
+            due = max(due + step, now)
+            for session in next(portions):
+                session.tick(now)
+            if now >= rooms_due:
+                rooms_due = now + _ROOM_PERIOD_SECONDS
+                await self._expire(now)
+
+    def _session_portions(self) -> Iterator[list[Session]]:
+        while True:
+            sessions = iter(list(self._sessions()))
+            size = -(-len(list(self._sessions())) // _PORTIONS)
+            for _ in range(_PORTIONS):
+                yield list(islice(sessions, size))
+
+    async def _expire(self, now: float) -> None:
+        for count, runner in enumerate(self._rooms(), start=1):
+            if not runner.closed:
+                runner.expire(now)
+            if count % 100 == 0:
+                await asyncio.sleep(0)
+
+    def _observe_lag(self, seconds: float) -> None:
+        self._metrics.loop_lag_seconds.observe(seconds)
+        self._metrics.loop_lag_max_seconds = max(self._metrics.loop_lag_max_seconds, seconds)

@@ -1,0 +1,226 @@
+"""All open rooms of the process: each is opened once, kept while somebody is in it, and unloaded when saved.
+
+Owns the life LOADING → ACTIVE → DRAINING → CLOSED. A room that cannot be read is refused and never saved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+
+import structlog
+from collab_storage import Journal, Record, StorageError, StreamKey, decode_authors
+
+from collab_server.errors import InvalidUpdate, RoomUnavailable
+from collab_server.observability.events import Event
+from collab_server.observability.metrics import Metrics
+from collab_server.rooms.limits import Pace, RoomLimits
+from collab_server.rooms.room import Room
+from collab_server.runtime.persister import Persister
+from collab_server.runtime.room_runner import DOCUMENT_STREAM, HELD_STREAM, RoomRunner
+from collab_server.runtime.tasks import TaskOwner
+from collab_server.types import RoomKey
+from collab_server.updates import STORED_LIMITS, scan
+
+_log = structlog.get_logger(__name__)
+
+#: Loading works in steps of this length, so that a long document does not hold up the other rooms.
+_SLICE_SECONDS = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class RoomPolicy:
+    """How every room of this process behaves."""
+
+    limits: RoomLimits
+    pace: Pace
+    linger_seconds: float
+
+
+class Registry:
+    """Finds or opens rooms by key."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        persister: Persister,
+        *,
+        policy: RoomPolicy,
+        metrics: Metrics,
+        tasks: TaskOwner,
+        wall: Callable[[], float],
+    ) -> None:
+        self._journal = journal
+        self._persister = persister
+        self._policy = policy
+        self._metrics = metrics
+        self._tasks = tasks
+        self._wall = wall
+        self._rooms: dict[RoomKey, RoomRunner] = {}
+        self._opening: dict[RoomKey, asyncio.Future[RoomRunner]] = {}
+        self._lingering: dict[RoomKey, asyncio.TimerHandle] = {}
+
+    def __iter__(self) -> Iterator[RoomRunner]:
+        return iter(list(self._rooms.values()))
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    # --- opening ---
+
+    async def open(self, key: RoomKey) -> RoomRunner:
+        """The runner of a room, read from the journal if it is not in memory.
+
+        However many ask at once, it is read once. Raises RoomUnavailable. Join it before awaiting
+        anything else: a room without sessions may be unloaded.
+        """
+        while True:
+            runner = self._rooms.get(key)
+            if runner is None:
+                runner = await asyncio.shield(self._start_opening(key))
+            if not runner.closed:
+                return runner
+
+    def _start_opening(self, key: RoomKey) -> asyncio.Future[RoomRunner]:
+        opening = self._opening.get(key)
+        if opening is None:
+            opening = asyncio.get_running_loop().create_future()
+            # Whoever asked may be gone before the answer; that is no error.
+            opening.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._opening[key] = opening
+            self._tasks.start(self._open(key, opening), name=f"open {key}")
+        return opening
+
+    async def _open(self, key: RoomKey, opening: asyncio.Future[RoomRunner]) -> None:
+        try:
+            room = await self._load(key)
+        except (StorageError, InvalidUpdate, RoomUnavailable) as error:
+            self._metrics.room_loads_failed += 1
+            _log.error(Event.ROOM_LOAD_FAILED, room=str(key), error=str(error))
+            opening.set_exception(RoomUnavailable(f"The room {key.room!r} cannot be read right now."))
+        except Exception:
+            # A bug of ours: the waiters are told to try again, and the task's end is logged.
+            opening.set_exception(RoomUnavailable(f"The room {key.room!r} could not be opened."))
+            raise
+        except asyncio.CancelledError:
+            opening.cancel()
+            raise
+        else:
+            opening.set_result(self._add(key, room))
+        finally:
+            del self._opening[key]
+
+    def _add(self, key: RoomKey, room: Room) -> RoomRunner:
+        runner = RoomRunner(
+            key,
+            room,
+            pace=self._policy.pace,
+            persister=self._persister,
+            metrics=self._metrics,
+            wall=self._wall,
+            on_empty=self._linger,
+        )
+        self._rooms[key] = runner
+        self._metrics.rooms_open = len(self._rooms)
+        self._metrics.rooms_loaded += 1
+        self._linger(runner)
+        _log.info(Event.ROOM_OPENED, room=str(key), version=room.version, bytes=room.size_bytes)
+        return runner
+
+    async def _load(self, key: RoomKey) -> Room:
+        held_head = await self._journal.head(StreamKey(key.tenant, key.room, HELD_STREAM))
+        room = Room(self._policy.limits, held_head=held_head or 0)
+        slices = _Slices()
+        async for record in self._records(key, DOCUMENT_STREAM):
+            if not room.restore_delta(record.offset, scan(record.data, STORED_LIMITS)):
+                raise RoomUnavailable(f"record {record.offset} does not follow from the ones before it")
+            await slices.pause()
+        now, wall = asyncio.get_running_loop().time(), self._wall()
+        async for record in self._records(key, HELD_STREAM):
+            age = max(0.0, wall - record.time)
+            room.restore_held(
+                record.offset,
+                scan(record.data, STORED_LIMITS),
+                user=next(iter(decode_authors(record.authors)), ""),
+                size_bytes=len(record.data),
+                now=now,
+                expires_at=now + self._policy.limits.held_seconds - age,
+            )
+            await slices.pause()
+        return room
+
+    async def _records(self, key: RoomKey, stream: str) -> AsyncIterator[Record]:
+        stream_key = StreamKey(key.tenant, key.room, stream)
+        after = -1
+        while page := await self._journal.read(stream_key, after=after):
+            for record in page:
+                yield record
+            after = page[-1].offset
+
+    # --- unloading ---
+
+    def _linger(self, runner: RoomRunner) -> None:
+        """Called when a room has nobody in it: it stays for a while, because people come back."""
+        previous = self._lingering.pop(runner.key, None)
+        if previous is not None:
+            previous.cancel()
+        loop = asyncio.get_running_loop()
+        self._lingering[runner.key] = loop.call_later(
+            self._policy.linger_seconds, self._start_unloading, runner
+        )
+
+    def _start_unloading(self, runner: RoomRunner) -> None:
+        del self._lingering[runner.key]
+        if not runner.sessions and not runner.closed:
+            self._tasks.start(self._unload(runner), name=f"unload {runner.key}")
+
+    async def _unload(self, runner: RoomRunner) -> None:
+        """Wait until all is saved, look again for somebody who came meanwhile, then forget the room."""
+        runner.flush()
+        while not runner.all_saved:
+            await self._persister.saved()
+        if runner.sessions or runner.closed or runner.key in self._lingering:
+            return
+        self._forget(runner)
+        _log.info(Event.ROOM_UNLOADED, room=str(runner.key), version=runner.room.version)
+
+    def _forget(self, runner: RoomRunner) -> None:
+        runner.close()
+        self._rooms.pop(runner.key, None)
+        self._metrics.rooms_open = len(self._rooms)
+
+    # --- the end ---
+
+    def flush(self) -> None:
+        """Hand over everything that is pending, the most changed rooms first."""
+        for runner in self._most_changed_first():
+            runner.flush()
+
+    def _most_changed_first(self) -> list[RoomRunner]:
+        return sorted(self, key=lambda runner: runner.unsaved_versions, reverse=True)
+
+    def unsaved(self) -> list[RoomKey]:
+        """Rooms with edits that are not durable yet, the most changed first."""
+        return [runner.key for runner in self._most_changed_first() if not runner.all_saved]
+
+    def close(self) -> None:
+        """Forget all rooms; what was not saved by now is not saved."""
+        for handle in self._lingering.values():
+            handle.cancel()
+        self._lingering.clear()
+        for runner in self:
+            self._forget(runner)
+
+
+class _Slices:
+    """Lets the loop breathe in a long piece of work."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._started = self._loop.time()
+
+    async def pause(self) -> None:
+        if self._loop.time() - self._started >= _SLICE_SECONDS:
+            await asyncio.sleep(0)
+            self._started = self._loop.time()

@@ -1,0 +1,321 @@
+"""One open room on the event loop: who is in it, when it sends, what it hands over to be saved.
+
+Owns the timers and the list of sessions at the head. What is new and what goes out is decided by
+`rooms.Room`; how bytes leave by the connection. Every call is synchronous: nothing else can run between
+reading and acting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from collab_storage import Record, RecordKind, StreamKey, encode_authors
+
+from collab_server.observability.metrics import Metrics
+from collab_server.protocol import messages
+from collab_server.protocol.close_codes import CloseReason
+from collab_server.rooms.awareness import AwarenessOutcome
+from collab_server.rooms.limits import Pace
+from collab_server.rooms.room import Authors, Delta, HeldRow, Outcome, Room
+from collab_server.runtime.connection import Frame
+from collab_server.runtime.persister import Persister, Removal
+from collab_server.types import RoomKey, StateVector
+from collab_server.updates import Update
+
+if TYPE_CHECKING:
+    from collab_server.runtime.session import Session
+
+DOCUMENT_STREAM = "doc"
+HELD_STREAM = "doc.held"
+
+
+class RoomRunner:
+    """Carries out what a room decides."""
+
+    def __init__(
+        self,
+        key: RoomKey,
+        room: Room,
+        *,
+        pace: Pace,
+        persister: Persister,
+        metrics: Metrics,
+        wall: Callable[[], float],
+        on_empty: Callable[[RoomRunner], None],
+    ) -> None:
+        self.key = key
+        self.room = room
+        self.closed = False
+        self.sessions: dict[Session, None] = {}
+        self._at_head: dict[Session, None] = {}
+        self._behind: dict[Session, StateVector] = {}
+        self._waiting_for_save: dict[Session, None] = {}
+        self._pace = pace
+        self._persister = persister
+        self._metrics = metrics
+        self._wall = wall
+        self._on_empty = on_empty
+        self._loop = asyncio.get_running_loop()
+        self._window_ends = 0.0
+        self._awareness_due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._unsaved = 0
+        self._full: tuple[int, Frame] | None = None
+        self.empty_since = self._loop.time()
+        if room.has_pending:
+            self._flush(self._loop.time())
+        self._save_held()
+
+    # --- sessions ---
+
+    def join(self, session: Session) -> None:
+        """Take a session in and ask it for what it has; it gets deltas from its own step 1 on."""
+        self.sessions[session] = None
+        session.send(Frame(messages.encode_step_1(self.room.step_1())))
+
+    def leave(self, session: Session) -> None:
+        """The session has gone; the last one leaves the room to linger."""
+        if self.sessions.pop(session, False) is False:
+            return
+        self._at_head.pop(session, None)
+        self._behind.pop(session, None)
+        self._waiting_for_save.pop(session, None)
+        now = self._loop.time()
+        self.room.leave(session.member, now)
+        if self.sessions:
+            if self.room.awareness.has_pending:
+                self._flush(now)
+        else:
+            self.empty_since = now
+            self._on_empty(self)
+
+    def synchronise(self, session: Session, state_vector: StateVector) -> None:
+        """Answer a step 1 with all that was accepted so far, then with who is here."""
+        if self.room.has_pending:
+            self._flush(self._loop.time())
+        session.send(self._step_2(state_vector))
+        self._send_snapshot(session)
+        if session not in self._behind:
+            self._at_head[session] = None
+
+    def _step_2(self, state_vector: StateVector) -> Frame:
+        if state_vector:
+            return Frame(messages.encode_step_2(self.room.step_2(state_vector)))
+        if self._full is None or self._full[0] != self.room.version:
+            self._full = (self.room.version, Frame(messages.encode_step_2(self.room.step_2({}))))
+        return self._full[1]
+
+    def _send_snapshot(self, session: Session) -> None:
+        snapshot = self.room.awareness.snapshot()
+        if snapshot is not None:
+            session.send(Frame(messages.encode_awareness(snapshot)))
+
+    def answer_query(self, session: Session) -> None:
+        """Tell who is here, even if that is nobody."""
+        snapshot = self.room.awareness.snapshot()
+        session.send(Frame(messages.encode_awareness(snapshot)) if snapshot else Frame(messages.KEEP_ALIVE))
+
+    def falls_behind(self, session: Session) -> None:
+        """The session's buffer is full: nothing more is written to it until it drains."""
+        if self._at_head.pop(session, False) is None:
+            self._behind[session] = self.room.flushed_state()
+
+    def catches_up(self, session: Session) -> None:
+        """The session's buffer has drained: one merged delta brings it to the head."""
+        state_vector = self._behind.pop(session, None)
+        if state_vector is None:
+            return
+        self._flush(self._loop.time())
+        session.send(Frame(messages.encode_update(self.room.step_2(state_vector))))
+        self._send_snapshot(session)
+        self._at_head[session] = None
+
+    # --- what comes ---
+
+    def receive(self, session: Session, update: Update, size_bytes: int) -> None:
+        """Take an update in. Raises InvalidUpdate if the document would grow too large."""
+        if self._persister.overloaded:
+            session.close(CloseReason.TRY_AGAIN, "The server cannot save right now and takes no more edits.")
+            return
+        now = self._loop.time()
+        outcome = self.room.receive(session.member, update, size_bytes=size_bytes, now=now)
+        if outcome.changed:
+            self._edited(now)
+        if outcome.ask:
+            session.send(Frame(messages.encode_step_1(self.room.step_1())))
+        if outcome.held:
+            self._save_held()
+        self._count(outcome)
+        if outcome.dropped:
+            session.tell_rejected("too_much_waiting", outcome.dropped)
+
+    def _count(self, outcome: Outcome) -> None:
+        if outcome.changed:
+            self._metrics.updates_accepted += 1
+        elif outcome.held:
+            self._metrics.updates_held += 1
+        else:
+            self._metrics.updates_known += 1
+
+    def receive_awareness(self, session: Session, frame: bytes) -> AwarenessOutcome:
+        """Take an awareness frame in. Raises BadMessage."""
+        now = self._loop.time()
+        outcome = self.room.awareness.receive(session.member, frame, now)
+        if self.room.awareness.urgent:
+            self._flush(now)
+        elif outcome.changed:
+            self._announced(now)
+        if outcome.reply is not None:
+            session.send(Frame(messages.encode_awareness(outcome.reply)))
+        return outcome
+
+    def wait_for_save(self, session: Session) -> None:
+        """Let the session look at its marks after each commit, until it has none."""
+        self._waiting_for_save[session] = None
+
+    # --- when it is sent ---
+
+    def _edited(self, now: float) -> None:
+        # After an idle window the first change goes at once: a lone typist waits for nothing.
+        if now >= self._window_ends:
+            self._flush(now)
+        else:
+            self._call_at(self._window_ends)
+
+    def _announced(self, now: float) -> None:
+        # Never at once: the cursor that follows an edit then travels with the next one.
+        self._call_at(max(self._awareness_due, now + self._pace.awareness_min_seconds))
+
+    def _call_at(self, when: float) -> None:
+        if self._timer is not None:
+            if self._timer_at <= when:
+                return
+            self._timer.cancel()
+        self._timer_at = when
+        self._timer = self._loop.call_at(when, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._flush(self._loop.time())
+
+    def _flush(self, now: float) -> None:
+        """Send and hand over what has collected: one delta, one awareness frame, each framed once."""
+        delta = self.room.flush()
+        listeners = len(self._at_head)
+        announcement: Frame | None = None
+        # An awareness frame that is nearly due travels with a delta: the cheaper frame is the one not sent.
+        if self.room.awareness.has_pending:
+            announcement = self._announcement(now, listeners, riding=delta is not None)
+        if delta is not None:
+            self._window_ends = now + self._pace.window(listeners)
+            self._save(delta)
+            self._broadcast(Frame(messages.encode_update(delta.update)), delta, announcement)
+            self._metrics.deltas_flushed += 1
+            self._metrics.edit_latency_seconds.observe(self._loop.time() - delta.since)
+        elif announcement is not None:
+            for session in list(self._at_head):
+                session.send(announcement)
+
+    def _announcement(self, now: float, listeners: int, *, riding: bool) -> Frame | None:
+        slack = self._pace.window(listeners) if riding else 0.001
+        if now + slack < self._awareness_due and not self.room.awareness.urgent:
+            self._call_at(self._awareness_due)
+            return None
+        self._awareness_due = now + self._pace.awareness_interval(listeners)
+        merged = self.room.awareness.flush()
+        return Frame(messages.encode_awareness(merged)) if merged is not None else None
+
+    def _broadcast(self, frame: Frame, delta: Delta, announcement: Frame | None) -> None:
+        author = delta.sole_author
+        # A copy, because a write can find the socket full and take its session from the head.
+        for session in list(self._at_head):
+            if session.member is author:
+                if announcement is not None:
+                    session.send(announcement)
+            elif announcement is not None:
+                session.send_pair(frame, announcement)
+            else:
+                session.send(frame)
+
+    # --- saving ---
+
+    def _save(self, delta: Delta) -> None:
+        record = self._record(DOCUMENT_STREAM, RecordKind.DELTA, delta.version, delta.update, delta.authors)
+        rows, gone = self.room.take_held_rows()
+        records = [record, *map(self._held_record, rows)]
+        removal = Removal(self._stream(HELD_STREAM), gone) if gone else None
+        self._submit(records, delta.version, removal)
+
+    def _save_held(self) -> None:
+        rows, gone = self.room.take_held_rows()
+        if rows or gone:
+            removal = Removal(self._stream(HELD_STREAM), gone) if gone else None
+            self._submit([self._held_record(row) for row in rows], self.room.version, removal)
+
+    def _submit(self, records: list[Record], version: int, removal: Removal | None) -> None:
+        self._unsaved += 1
+        self._persister.submit(records, lambda: self._saved(version), removal=removal)
+
+    def _saved(self, version: int) -> None:
+        self._unsaved -= 1
+        self.room.saved(version)
+        for session in list(self._waiting_for_save):
+            if not session.settle_marks():
+                self._waiting_for_save.pop(session, None)
+
+    def _held_record(self, row: HeldRow) -> Record:
+        return self._record(HELD_STREAM, RecordKind.HELD, row.offset, row.update, row.authors)
+
+    def _record(self, stream: str, kind: RecordKind, offset: int, data: bytes, authors: Authors) -> Record:
+        return Record(
+            tenant=self.key.tenant,
+            room=self.key.room,
+            stream=stream,
+            offset=offset,
+            kind=kind,
+            data=data,
+            authors=encode_authors(authors),
+            time=self._wall(),
+        )
+
+    def _stream(self, stream: str) -> StreamKey:
+        return StreamKey(self.key.tenant, self.key.room, stream)
+
+    # --- ageing ---
+
+    @property
+    def next_version(self) -> int:
+        """The version that will hold all that was accepted so far."""
+        return self.room.version + self.room.has_pending
+
+    @property
+    def all_saved(self) -> bool:
+        return self._unsaved == 0 and not self.room.has_pending
+
+    @property
+    def unsaved_versions(self) -> int:
+        return self.next_version - self.room.saved_version
+
+    def flush(self) -> None:
+        """Send and hand over what is pending, without waiting for the window's end."""
+        self._flush(self._loop.time())
+        self._save_held()
+
+    def expire(self, now: float) -> None:
+        """Forget silent clients, waiting parts that nobody completed, and a step 2 that nobody shares."""
+        self.room.expire(now)
+        self._save_held()
+        self._full = None
+        if self.room.awareness.has_pending and self.sessions:
+            self._flush(now)
+
+    def close(self) -> None:
+        """Stop the timers; what is pending is flushed to the journal first."""
+        self.flush()
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,371 @@
+"""One participant of a room over one connection: from its first byte to its close reason.
+
+Owns the order of a session's messages, its marks, and why it ended. It decodes and delegates: rules of the
+document are the room's, bytes on the socket the connection's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import structlog
+
+from collab_server.config import SessionSettings
+from collab_server.errors import BadMessage, InvalidUpdate, RefusalReason
+from collab_server.observability.events import Event
+from collab_server.observability.metrics import Metrics
+from collab_server.protocol import envelope, messages
+from collab_server.protocol.close_codes import CloseReason
+from collab_server.rooms.member import Member
+from collab_server.runtime.connection import Connection, Frame
+from collab_server.runtime.room_runner import RoomRunner
+from collab_server.types import Identity
+from collab_server.updates import ScanLimits, decode_state_vector, scan
+
+_log = structlog.get_logger(__name__)
+
+_KEEP_ALIVE = Frame(messages.KEEP_ALIVE)
+_LEVEL = "journaled"
+_MAX_MARKS = 1_000
+#: The shape of user ids that open access gives out; a client may bring back the one it had.
+_MADE_UP_USER = re.compile(r"u_[A-Za-z0-9_-]{6,32}")
+
+
+class SessionState(Enum):
+    """Where a session stands. JOINING covers authentication and the opening of its room."""
+
+    JOINING = "joining"
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+@dataclass(slots=True)
+class _Mark:
+    """A question for durability: `answer` is sent once `version` is saved; None while edits are missing."""
+
+    id: int | None
+    answer: bytes
+    version: int | None = None
+
+
+class Session:
+    """Implements `runtime.connection.MessageHandler`."""
+
+    __slots__ = (
+        "_bytes_in", "_connection", "_greeted", "_handlers", "_inbox", "_last_sent", "_limits", "_loop",
+        "_marks", "_messages_in", "_metrics", "_on_end", "_opened_at", "_paused_at", "_pinged_at", "_reason",
+        "_runner", "_settings", "id", "member", "state",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        session_id: str,
+        connection: Connection,
+        *,
+        settings: SessionSettings,
+        limits: ScanLimits,
+        metrics: Metrics,
+        on_end: Callable[[Session], None],
+    ) -> None:
+        self.id = session_id
+        self.state = SessionState.JOINING
+        self.member: Member
+        self._connection = connection
+        self._runner: RoomRunner | None = None
+        self._settings = settings
+        self._limits = limits
+        self._metrics = metrics
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._opened_at = self._last_sent = self._loop.time()
+        self._inbox: list[bytes] = []
+        self._messages_in = 0
+        self._bytes_in = 0
+        self._marks: list[_Mark] = []
+        self._greeted = False
+        self._reason: CloseReason | None = None
+        self._paused_at: float | None = None
+        self._pinged_at: float | None = None
+        self._handlers = (
+            self._on_step_1, self._on_step_2, self._on_update, self._on_awareness, self._on_query,
+            self._on_room_channel, self._on_sync_status, self._on_unknown,
+        )  # fmt: skip
+
+    # --- joining and leaving ---
+
+    def admit(self, identity: Identity, runner: RoomRunner) -> None:
+        """Let the session into its room and read what has waited meanwhile."""
+        self.member = Member(self.id, identity)
+        self._runner = runner
+        self.state = SessionState.OPEN
+        self._metrics.sessions_open += 1
+        _log.info(Event.SESSION_OPENED, session=self.id, room=str(runner.key), user=identity.user)
+        runner.join(self)
+        inbox, self._inbox = self._inbox, []
+        for message in inbox:
+            self.message(message)
+        self._connection.resume_reading()
+
+    def refuse(self, reason: CloseReason, detail: str) -> None:
+        """Turn the session away before it is open, late enough that old clients do not hammer."""
+        if self.state is not SessionState.JOINING:
+            return
+        self.state = SessionState.CLOSING
+        self._reason = reason
+        self._inbox.clear()
+        self._connection.pause_reading()
+        _log.info(Event.SESSION_REFUSED, session=self.id, reason=reason.label, detail=detail)
+        if reason in (CloseReason.UNAUTHENTICATED, CloseReason.FORBIDDEN):
+            self.send(Frame(messages.encode_permission_denied(detail)))
+        self._loop.call_later(
+            self._settings.refusal_delay_seconds, self._connection.close, reason.code, detail
+        )
+
+    def close(self, reason: CloseReason, detail: str = "") -> None:
+        """End the session. Idempotent: the first reason wins. The room is left at once."""
+        if self.state in (SessionState.CLOSING, SessionState.CLOSED):
+            return
+        self.state = SessionState.CLOSING
+        self._reason = reason
+        self._connection.close(reason.code, detail or reason.text)
+        self._leave()
+
+    def send_away(self, reason: CloseReason) -> None:
+        """End the session wherever it stands; one that is still joining is not made to wait."""
+        if self.state is SessionState.JOINING:
+            self._inbox.clear()
+            self._reason = reason
+            self.state = SessionState.CLOSING
+            self._connection.close(reason.code, reason.text)
+        else:
+            self.close(reason)
+
+    def disconnected(self, code: int | None) -> None:
+        """The connection is gone, whoever ended it."""
+        if self.state is SessionState.CLOSED:
+            return
+        self.state = SessionState.CLOSED
+        self._leave()
+        _log.info(
+            Event.SESSION_CLOSED,
+            session=self.id,
+            reason=self._reason.label if self._reason else "client_left" if code else "connection_lost",
+            code=code,
+            seconds=round(self._loop.time() - self._opened_at, 3),
+            messages_in=self._messages_in,
+            bytes_in=self._bytes_in,
+        )
+        self._on_end(self)
+
+    def _leave(self) -> None:
+        self._marks.clear()
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            self._metrics.sessions_open -= 1
+            runner.leave(self)
+
+    @property
+    def reason(self) -> CloseReason | None:
+        """Why this side ended the session, if it did."""
+        return self._reason
+
+    @property
+    def greeted(self) -> bool:
+        """Whether the client said `hello`; only then it may be sent room-channel messages."""
+        return self._greeted
+
+    # --- what comes ---
+
+    def message(self, payload: bytes) -> None:
+        if self._runner is None:
+            self._keep(payload)
+            return
+        self._messages_in += 1
+        self._bytes_in += len(payload)
+        try:
+            kind, body = messages.decode(payload)
+            self._handlers[kind](body)
+        except InvalidUpdate as refusal:
+            self._refuse_update(refusal)
+        except BadMessage as error:
+            self.close(CloseReason.BAD_FRAME, str(error))
+
+    def text_message(self) -> None:
+        self.close(CloseReason.BAD_FRAME, "Text messages are not spoken here; send binary ones.")
+
+    def _keep(self, payload: bytes) -> None:
+        """Until the room is open, messages wait; the connection is not read meanwhile, so they are few."""
+        if self.state is not SessionState.JOINING:
+            return
+        self._inbox.append(payload)
+        self._connection.pause_reading()
+
+    def _on_step_1(self, body: bytes) -> None:
+        self._room.synchronise(self, decode_state_vector(body))
+
+    def _on_step_2(self, body: bytes) -> None:
+        update = scan(body, self._limits)
+        self.member.answered()
+        self._room.receive(self, update, len(body))
+        if self._marks:
+            self.settle_marks()
+
+    def _on_update(self, body: bytes) -> None:
+        self._room.receive(self, scan(body, self._limits), len(body))
+
+    def _on_awareness(self, body: bytes) -> None:
+        self._metrics.awareness_frames_received += 1
+        if self._room.receive_awareness(self, body).echo:
+            self._metrics.awareness_echoes_dropped += 1
+
+    def _on_query(self, _body: bytes) -> None:
+        self._room.answer_query(self)
+
+    def _on_unknown(self, _body: bytes) -> None:
+        """Types of other servers' protocols are ignored, as y-websocket's own server does."""
+
+    def _refuse_update(self, refusal: InvalidUpdate) -> None:
+        self._metrics.updates_refused[refusal.reason] += 1
+        _log.warning(
+            Event.UPDATE_REFUSED, session=self.id, reason=refusal.reason.value, detail=refusal.detail
+        )
+        if refusal.reason is RefusalReason.MALFORMED:
+            self.close(CloseReason.BAD_FRAME, refusal.detail)
+            return
+        self.member.refused = True
+        self.tell_rejected(refusal.reason.value, 1)
+        self.settle_marks()
+
+    @property
+    def _room(self) -> RoomRunner:
+        assert self._runner is not None
+        return self._runner
+
+    # --- room channels and marks ---
+
+    def _on_room_channel(self, body: bytes) -> None:
+        try:
+            request = envelope.decode(body)
+        except envelope.EnvelopeError as error:
+            self._tell(envelope.nack(error.code, error.message))
+            return
+        match request:
+            case envelope.Hello():
+                self._greet(request)
+            case envelope.Mark(id=mark):
+                self._add_mark(_Mark(mark, messages.encode_room_channel(envelope.saved(mark, _LEVEL))))
+
+    def _greet(self, hello: envelope.Hello) -> None:
+        self._greeted = True
+        identity = self.member.identity
+        if hello.user is not None and identity.made_up and _MADE_UP_USER.fullmatch(hello.user):
+            self.member.identity = replace(identity, user=hello.user)
+        self._tell(envelope.welcome(session=self.id, identity=self.member.identity))
+        for channel in hello.channels:
+            self._tell(envelope.nack_channel(channel))
+
+    def _on_sync_status(self, body: bytes) -> None:
+        self._add_mark(_Mark(None, messages.encode_sync_status(body)))
+
+    def _add_mark(self, mark: _Mark) -> None:
+        if len(self._marks) >= _MAX_MARKS:
+            self.close(CloseReason.RATE_LIMITED, f"More than {_MAX_MARKS} marks wait for an answer.")
+            return
+        self._marks.append(mark)
+        if not self.settle_marks():
+            return
+        self._room.wait_for_save(self)
+
+    def settle_marks(self) -> bool:
+        """Answer the marks that can be answered, in their order. Whether any are left."""
+        answered = 0
+        for mark in self._marks:
+            if self.member.refused:
+                self._decline(mark)
+            elif not self._is_saved(mark):
+                break
+            else:
+                self.send(Frame(mark.answer))
+            answered += 1
+        del self._marks[:answered]
+        return bool(self._marks)
+
+    def _is_saved(self, mark: _Mark) -> bool:
+        if mark.version is None:
+            if not self.member.complete:
+                return False
+            mark.version = self._room.next_version
+        return self._room.room.saved_version >= mark.version
+
+    def _decline(self, mark: _Mark) -> None:
+        if mark.id is not None:
+            text = "An edit of this session was refused, so not everything it sent is saved."
+            self._tell(envelope.nack("refused", text, mark=mark.id))
+
+    def tell_rejected(self, reason: str, count: int) -> None:
+        """Say that edits were not accepted, to a client that would understand it."""
+        if self._greeted:
+            self._tell(envelope.rejected(reason, count))
+
+    def tell_drain(self, retry_after_seconds: float) -> None:
+        """Say that the connection is about to be closed, to a client that would understand it."""
+        if self._greeted:
+            self._tell(envelope.drain(retry_after_seconds))
+
+    def _tell(self, body: bytes) -> None:
+        self.send(Frame(messages.encode_room_channel(body)))
+
+    # --- what goes ---
+
+    def send(self, frame: Frame) -> None:
+        self._last_sent = self._loop.time()
+        self._metrics.frames_sent += 1
+        self._metrics.bytes_sent += len(frame)
+        self._connection.send(frame)
+
+    def send_pair(self, first: Frame, second: Frame) -> None:
+        """Two frames in one write."""
+        self._last_sent = self._loop.time()
+        self._metrics.frames_sent += 2
+        self._metrics.bytes_sent += len(first) + len(second)
+        self._connection.send_pair(first, second)
+
+    def writing_paused(self) -> None:
+        self._paused_at = self._loop.time()
+        if self._runner is not None:
+            self._runner.falls_behind(self)
+
+    def writing_resumed(self) -> None:
+        self._paused_at = None
+        if self._runner is not None:
+            self._runner.catches_up(self)
+
+    # --- time ---
+
+    def tick(self, now: float) -> None:
+        """Called about once a second: keep-alive, ping, and the end of those who do not answer or read."""
+        if self._runner is None:
+            return
+        if self._paused_at is not None and now - self._paused_at > self._settings.send_stall_seconds:
+            self.close(CloseReason.SLOW_CONSUMER)
+            self._connection.abort()
+            return
+        if now - self._last_sent >= self._settings.keepalive_seconds:
+            self.send(_KEEP_ALIVE)
+        self._check_alive(now)
+
+    def _check_alive(self, now: float) -> None:
+        silence = now - self._connection.last_received
+        if silence < self._settings.ping_seconds:
+            self._pinged_at = None
+        elif self._pinged_at is None:
+            self._pinged_at = now
+            self._connection.ping()
+        elif now - self._pinged_at > self._settings.pong_seconds:
+            self.close(CloseReason.TIMEOUT)
+            self._connection.abort()

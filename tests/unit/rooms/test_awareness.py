@@ -1,0 +1,187 @@
+"""Presence in a room: newest entries, leavers, owners, echoes."""
+
+from __future__ import annotations
+
+import pytest
+
+from collab_server.errors import BadMessage
+from collab_server.protocol.awareness import LEFT, AwarenessEntry, decode_entries, encode_entries
+from collab_server.rooms.awareness import RoomAwareness
+from collab_server.rooms.limits import RoomLimits
+from collab_server.rooms.member import Member
+from collab_server.types import Identity
+
+STATE = b'{"user":{"name":"Mira"}}'
+
+
+def member(name: str) -> Member:
+    return Member(name, Identity("default", name, name, frozenset()))
+
+
+def entry(client: int, clock: int = 1, state: bytes = STATE) -> AwarenessEntry:
+    return AwarenessEntry(client, clock, state)
+
+
+def frame(*entries: AwarenessEntry) -> bytes:
+    return encode_entries(entries)
+
+
+def entries_of(data: bytes | None) -> list[AwarenessEntry]:
+    assert data is not None
+    return decode_entries(data, max_entries=1000, max_state_bytes=10_000)
+
+
+def test_the_newest_entry_of_each_client_goes_out_in_one_frame() -> None:
+    room, ann, ben = RoomAwareness(RoomLimits()), member("ann"), member("ben")
+    assert room.receive(ann, frame(entry(1, 1)), 0.0).changed
+    assert room.receive(ben, frame(entry(2, 5)), 0.0).changed
+    assert room.receive(ann, frame(entry(1, 2, b"{}")), 0.0).changed
+    assert entries_of(room.flush()) == [entry(2, 5), entry(1, 2, b"{}")]
+    assert room.flush() is None
+    assert entries_of(room.snapshot()) == [entry(1, 2, b"{}"), entry(2, 5)]
+
+
+@pytest.mark.parametrize("clock", [0, 4, 5])
+def test_older_and_equal_clocks_change_nothing(clock: int) -> None:
+    room, ann = RoomAwareness(RoomLimits()), member("ann")
+    room.receive(ann, frame(entry(1, 5)), 0.0)
+    room.flush()
+    assert not room.receive(ann, frame(entry(1, clock, b"{}")), 0.0).changed
+
+
+def test_null_at_the_same_clock_is_newer_and_urgent() -> None:
+    room, ann = RoomAwareness(RoomLimits()), member("ann")
+    room.receive(ann, frame(entry(1, 5)), 0.0)
+    room.flush()
+    assert not room.urgent
+    assert room.receive(ann, frame(entry(1, 5, LEFT)), 0.0).changed
+    assert room.urgent
+    assert entries_of(room.flush()) == [entry(1, 5, LEFT)]
+    assert not room.urgent
+    assert room.snapshot() is None
+
+
+def test_null_for_somebody_unknown_is_not_kept() -> None:
+    room, ann = RoomAwareness(RoomLimits()), member("ann")
+    assert not room.receive(ann, frame(*(entry(n, 1, LEFT) for n in range(50))), 0.0).changed
+    assert len(room) == 0
+
+
+def test_a_leaver_takes_its_clients_with_it() -> None:
+    room, ann, ben = RoomAwareness(RoomLimits()), member("ann"), member("ben")
+    room.receive(ann, frame(entry(1)), 0.0)
+    room.receive(ben, frame(entry(2)), 0.0)
+    room.flush()
+    room.leave(ann, 1.0)
+    assert entries_of(room.flush()) == [entry(1, 1, LEFT)]
+    assert entries_of(room.snapshot()) == [entry(2)]
+
+
+def test_who_returns_with_an_old_clock_is_sent_its_tombstone() -> None:
+    room, ann = RoomAwareness(RoomLimits(awareness_tombstone_seconds=60.0)), member("ann")
+    room.receive(ann, frame(entry(1, 3)), 0.0)
+    room.leave(ann, 1.0)
+    room.flush()
+    again = member("ann2")
+    outcome = room.receive(again, frame(entry(1, 3)), 2.0)
+    assert not outcome.changed
+    assert entries_of(outcome.reply) == [entry(1, 3, LEFT)]
+    assert room.receive(again, frame(entry(1, 4)), 2.0).changed
+    room.leave(again, 3.0)
+    room.flush()
+    room.expire(64.0)
+    assert room.receive(again, frame(entry(1, 1)), 64.0).changed, "the tombstone is gone"
+
+
+def test_a_client_stays_with_the_session_that_declared_it() -> None:
+    room, ann, tab = RoomAwareness(RoomLimits()), member("ann"), member("tab")
+    room.receive(ann, frame(entry(1, 1)), 0.0)
+    room.receive(tab, frame(entry(2, 1)), 0.0)
+    assert room.receive(tab, frame(entry(1, 2), entry(2, 2)), 0.0).changed
+    room.leave(tab, 1.0)
+    assert entries_of(room.snapshot()) == [entry(1, 2)]
+    room.leave(ann, 1.0)
+    assert room.snapshot() is None
+
+
+def test_a_client_nobody_declared_goes_with_the_last_who_spoke_for_it() -> None:
+    room, ann, tab = RoomAwareness(RoomLimits()), member("ann"), member("tab")
+    room.receive(tab, frame(entry(1, 1), entry(2, 1)), 0.0)
+    room.receive(ann, frame(entry(1, 2)), 0.0)
+    room.leave(tab, 1.0)
+    assert entries_of(room.snapshot()) == [entry(1, 2)]
+
+
+def test_the_silent_leave_the_snapshot() -> None:
+    room, ann = RoomAwareness(RoomLimits(awareness_expiry_seconds=45.0)), member("ann")
+    room.receive(ann, frame(entry(1)), 0.0)
+    room.flush()
+    room.expire(44.0)
+    assert room.snapshot()
+    room.expire(45.0)
+    assert room.snapshot() is None
+    assert entries_of(room.flush()) == [entry(1, 1, LEFT)]
+
+
+def test_a_renewal_is_relayed() -> None:
+    room, ann = RoomAwareness(RoomLimits()), member("ann")
+    room.receive(ann, frame(entry(1, 1)), 0.0)
+    room.flush()
+    assert room.receive(ann, frame(entry(1, 2)), 15.0).changed
+    room.expire(46.0)
+    assert room.snapshot()
+
+
+def test_echoes_of_stock_clients_are_recognised_unparsed() -> None:
+    room = RoomAwareness(RoomLimits())
+    members = [member(str(n)) for n in range(5)]
+    for n, one in enumerate(members):
+        room.receive(one, frame(entry(n)), 0.0)
+    sent = entries_of(room.flush())
+    for n, one in enumerate(members):
+        echo = frame(*(other for other in sent if other.client != n))
+        assert room.receive(one, echo, 0.0).echo
+    assert room.receive(member("other"), frame(*sent), 0.0).echo, "one whose own entry was not in it"
+    changed = [entry(0, 2) if other.client == 0 else other for other in sent]
+    outcome = room.receive(members[1], frame(*(other for other in changed if other.client != 1)), 0.0)
+    assert outcome.changed
+    assert not outcome.echo
+
+
+def test_only_the_last_four_broadcasts_are_remembered() -> None:
+    room, ann, ben = RoomAwareness(RoomLimits()), member("ann"), member("ben")
+    room.receive(ann, frame(entry(1, 1)), 0.0)
+    first = room.flush()
+    assert first is not None
+    for clock in range(2, 6):
+        assert room.receive(ben, first, 0.0).echo
+        room.receive(ann, frame(entry(1, clock)), 0.0)
+        room.flush()
+    outcome = room.receive(ben, first, 0.0)
+    assert not outcome.echo
+    assert not outcome.changed
+
+
+def test_a_frame_is_taken_whole_or_not_at_all() -> None:
+    room, ann = RoomAwareness(RoomLimits()), member("ann")
+    with pytest.raises(BadMessage):
+        room.receive(ann, frame(entry(1), entry(2, 1, b"[]")), 0.0)
+    assert len(room) == 0
+    assert not room.has_pending
+
+
+def test_a_session_announces_a_bounded_number_of_clients() -> None:
+    room, ann = RoomAwareness(RoomLimits(awareness_clients_per_member=3)), member("ann")
+    with pytest.raises(BadMessage, match="more than 3"):
+        room.receive(ann, frame(*(entry(n) for n in range(4))), 0.0)
+    room.receive(ann, frame(*(entry(n) for n in range(3))), 0.0)
+    with pytest.raises(BadMessage):
+        room.receive(ann, frame(entry(8), entry(9)), 0.0)
+    with pytest.raises(BadMessage):
+        room.receive(ann, frame(entry(8)), 0.0)
+
+
+def test_a_frame_larger_than_anything_that_was_sent_is_refused() -> None:
+    room, ann = RoomAwareness(RoomLimits(awareness_state_bytes=100)), member("ann")
+    with pytest.raises(BadMessage, match="more than was ever sent"):
+        room.receive(ann, b"\x7f" * 500, 0.0)
