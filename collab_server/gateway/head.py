@@ -59,8 +59,8 @@ class HeadReader:
 
     @property
     def received(self) -> bytes:
-        """All bytes that came, the head and what follows it."""
-        return bytes(self._buffer)
+        """All bytes that came, the head and what follows it, without an empty line before it."""
+        return bytes(self._buffer[self._skip_empty_line() :])
 
     @property
     def is_empty(self) -> bool:
@@ -75,7 +75,7 @@ class HeadReader:
         self._buffer += data
         if not old:
             self._refuse_other_protocols()
-        start = self._skip_empty_lines()
+        start = self._skip_empty_line()
         end = self._buffer.find(_END, max(start, old - len(_END) + 1))
         self._refuse_bare_newline(max(0, old - 1), end if end >= 0 else len(self._buffer))
         if (end if end >= 0 else len(self._buffer)) > self._max_bytes:
@@ -85,7 +85,7 @@ class HeadReader:
         head = parse_head(bytes(self._buffer[start:end]), max_headers=self._max_headers)
         return head, bytes(self._buffer[end + len(_END) :])
 
-    def _skip_empty_lines(self) -> int:
+    def _skip_empty_line(self) -> int:
         """Some clients send an empty line first (RFC 9112 §2.2)."""
         return 2 if self._buffer.startswith(b"\r\n") else 0
 

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, cast
+from urllib.parse import unquote
 
+import h11
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.typing import ASGIFramework
 
+from collab_server.gateway.head import split_target
 from collab_server.gateway.settings import GatewaySettings
 
 _logger = logging.getLogger(__name__)
@@ -39,10 +44,12 @@ class HttpService:
         self._app = ASGIWrapper(cast(ASGIFramework, _guard(app)))
         self._config = _hypercorn_config(settings)
         self._context = WorkerContext(None)
+        self._stall_seconds = settings.http_stall_timeout_seconds
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, transport: asyncio.Transport, received: bytes, *, on_gone: Callable[[], None]) -> None:
         """Serve this connection. `received` are the bytes read so far. `on_gone`: once, at its end."""
+        _limit_stall(transport, seconds=self._stall_seconds)
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
@@ -50,8 +57,8 @@ class HttpService:
         protocol.connection_made(transport)
         reader.feed_data(received)
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
-        server = TCPServer(self._app, loop, self._config, self._context, {}, reader, writer)
-        task = loop.create_task(self._serve(server, on_gone), name="gateway http connection")
+        server = _Http1Server(self._app, loop, self._config, self._context, {}, reader, writer)
+        task = loop.create_task(self._serve(server, transport, on_gone), name="gateway http connection")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -66,13 +73,48 @@ class HttpService:
         if running:
             await asyncio.wait(running)
 
-    async def _serve(self, server: TCPServer, on_gone: Callable[[], None]) -> None:
+    async def _serve(
+        self, server: TCPServer, transport: asyncio.Transport, on_gone: Callable[[], None]
+    ) -> None:
         try:
             await server.run()
         except Exception:
             _logger.exception("an HTTP connection failed")
         finally:
+            transport.abort()  # cancelled while it waited for the remote to read
             on_gone()
+
+
+class _Http1Protocol(H11Protocol):
+    """HTTP/1.1 that never becomes HTTP/2, neither by `Upgrade: h2c` nor by its preface."""
+
+    async def _check_protocol(self, event: h11.Request) -> None: ...
+
+
+class _Http1Server(TCPServer):
+    """Hypercorn's connection, kept to HTTP/1.1."""
+
+    async def _read_data(self) -> None:
+        made = self.protocol
+        made.protocol = _Http1Protocol(
+            made.app,
+            made.config,
+            made.context,
+            made.task_group,
+            made.state,
+            made.ssl,
+            made.client,
+            made.server,
+            made.send,
+        )
+        await super()._read_data()
+
+
+def _limit_stall(transport: asyncio.Transport, *, seconds: float) -> None:
+    """Let the kernel drop a remote that takes nothing of what is written to it for so long."""
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
 
 
 def _hypercorn_config(settings: GatewaySettings) -> Config:
@@ -91,13 +133,20 @@ def _guard(app: AsgiApp) -> AsgiApp:
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await _refuse_late_upgrade(send)
-        else:
-            await app(scope, receive, send)
+            return
+        if not scope["raw_path"].startswith(b"/"):
+            raw_path, _ = split_target(scope["raw_path"])
+            scope = {**scope, "raw_path": raw_path, "path": unquote(raw_path.decode("ascii"))}
+        await app(scope, receive, send)
 
     return guarded
 
 
 async def _refuse_late_upgrade(send: Send) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"upgrade", b"websocket"),
+        (b"connection", b"close"),
+    ]
     await send({"type": "websocket.http.response.start", "status": 426, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": _LATE_UPGRADE.encode("ascii")})

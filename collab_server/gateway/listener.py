@@ -7,9 +7,8 @@ Knows nothing of rooms, and of HTTP only what decides where a connection goes.
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import cast
@@ -23,14 +22,11 @@ from collab_server.gateway.handshake import (
 )
 from collab_server.gateway.head import HeadReader, RefusedRequest, RequestHead
 from collab_server.gateway.http_handover import AsgiApp, HttpService
-from collab_server.gateway.lingering import linger
 from collab_server.gateway.settings import GatewaySettings
 from collab_server.gateway.sockets import bind_all, resolve
 from collab_server.gateway.websocket_fast import FastConnection
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.connection import Acceptor
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -45,6 +41,8 @@ class GatewayCounts:
     timed_out: int = 0
     #: Refused request heads by HTTP status.
     refused: dict[int, int] = field(default_factory=dict)
+    #: WebSockets that sent what no client may send, by close code.
+    violations: dict[int, int] = field(default_factory=dict)
 
 
 class Listener:
@@ -91,20 +89,24 @@ class Listener:
             server.close()
         self._servers.clear()
         for head in list(self._heads):
-            head.drop_if_silent()
+            head.abort_if_silent()
 
-    async def close(self, *, grace_seconds: float = 3.0) -> None:
-        """Stop accepting and end every connection, at the latest after the grace and the close deadline."""
+    async def close(self, *, grace_seconds: float = 1.0) -> None:
+        """Stop accepting and end every connection; after the grace those that are left are dropped."""
+        deadline = asyncio.get_running_loop().time() + grace_seconds
         self.stop_accepting()
         for head in list(self._heads):
-            head.drop()
+            head.abort()
         for connection in list(self._websockets):
             connection.close(*CloseReason.GOING_AWAY.value)
         await self._http.close(grace_seconds=grace_seconds)
         try:
-            await asyncio.wait_for(self._quiet.wait(), self._settings.close_timeout_seconds + 1)
+            async with asyncio.timeout_at(deadline):
+                await self._quiet.wait()
         except TimeoutError:
-            _logger.warning("%d connections were left when the listener closed", self.counts.open)
+            for connection in list(self._websockets):
+                connection.abort()
+            await self._quiet.wait()
 
     # What HeadProtocol calls.
 
@@ -163,15 +165,23 @@ class Listener:
 
     def _websocket_gone(self, connection: FastConnection) -> None:
         self._websockets.discard(connection)
+        if connection.failure:
+            violations = self.counts.violations
+            violations[connection.failure] = violations.get(connection.failure, 0) + 1
         self.gone()
 
 
 class HeadProtocol(asyncio.Protocol):
-    """A connection until its request head is complete; bounded in bytes, and in time from its beginning."""
+    """A connection until its request head is complete; bounded in bytes, and in time from its beginning.
+
+    A refused one stays here until the remote has read why, or until the close deadline: closing a socket that
+    holds unread bytes makes the kernel send a reset, which can overtake the answer.
+    """
 
     __slots__ = ("_listener", "_reader", "_timer", "_transport")
 
     _transport: asyncio.Transport
+    _timer: asyncio.TimerHandle
 
     def __init__(self, listener: Listener) -> None:
         settings = listener.settings
@@ -179,15 +189,12 @@ class HeadProtocol(asyncio.Protocol):
         self._reader: HeadReader | None = HeadReader(
             max_bytes=settings.head_max_bytes, max_headers=settings.head_max_headers
         )
-        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._arm(self._listener.settings.head_timeout_seconds, self._timed_out)
         if not self._listener.opened(self):
-            self._transport.abort()
-            return
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._listener.settings.head_timeout_seconds, self._timed_out)
+            self.abort()
 
     def data_received(self, data: bytes) -> None:
         reader = self._reader
@@ -195,11 +202,10 @@ class HeadProtocol(asyncio.Protocol):
             return
         try:
             complete = reader.feed(data)
-            if complete is None:
-                return
-            head, rest = complete
-            self._let_go()
-            self._listener.dispatch(self._transport, head, received=reader.received, rest=rest)
+            if complete is not None:
+                head, rest = complete
+                self._listener.dispatch(self._transport, head, received=reader.received, rest=rest)
+                self._let_go()
         except RefusedRequest as refusal:
             self._refuse(refusal)
 
@@ -207,36 +213,38 @@ class HeadProtocol(asyncio.Protocol):
         self._let_go()
         self._listener.gone()
 
-    def drop_if_silent(self) -> None:
-        """Close a connection that was opened in advance, as browsers do, and has asked for nothing yet."""
+    def abort_if_silent(self) -> None:
+        """Drop a connection that was opened in advance, as browsers do, and has asked for nothing yet."""
         if self._reader is not None and self._reader.is_empty:
-            self.drop()
+            self.abort()
 
-    def drop(self) -> None:
+    def abort(self) -> None:
         self._transport.abort()
 
     def _timed_out(self) -> None:
         self._listener.counts.timed_out += 1
         if self._reader is None or self._reader.is_empty:
-            self.drop()
+            self.abort()
             return
         seconds = self._listener.settings.head_timeout_seconds
         self._refuse(RefusedRequest(408, f"The request head was not complete after {seconds:g} seconds."))
 
+    def _refuse(self, refusal: RefusedRequest) -> None:
+        self._reader = None
+        self._timer.cancel()
+        self._arm(self._listener.settings.close_timeout_seconds, self.abort)
+        self._listener.count_refusal(refusal.status)
+        self._transport.write(error_response(refusal))
+        self._transport.write_eof()
+
+    def _arm(self, seconds: float, action: Callable[[], None]) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, action)
+
     def _let_go(self) -> None:
         """No longer responsible for the connection. uvloop keeps this object as long as the transport."""
         self._reader = None
+        self._timer.cancel()
         self._listener.head_done(self)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _refuse(self, refusal: RefusedRequest) -> None:
-        self._let_go()
-        self._listener.count_refusal(refusal.status)
-        self._transport.write(error_response(refusal))
-        seconds = self._listener.settings.close_timeout_seconds
-        linger(self._transport, seconds=seconds, on_lost=self._listener.gone)
 
 
 def error_response(refusal: RefusedRequest) -> bytes:

@@ -42,7 +42,7 @@ class FrameReceiver(WSListener):
     last_received: float
     #: Set by the receiver while it wants `batch_done` after the frames of this read.
     batch_pending: bool
-    #: The close code with which the parser gave up, else 0.
+    #: The close code for which the remote's bytes are no longer read, else 0.
     failure: int
 
     @abstractmethod
@@ -150,11 +150,16 @@ def new_parser(
     parser = FrameParser(*_arguments(receiver, max_frame_bytes))
     parser._receiver = receiver
     parser._time = loop.time
-    receiver.failure = 0
-    receiver.batch_pending = False
     parser.connection_made(_MuteTransport(receiver))
     parser.feed(memoryview(_HANDSHAKE))
+    _forget_handshake(parser.transport)
     return parser
+
+
+def _forget_handshake(transport: WSTransport) -> None:
+    """picows keeps the handshake for ever; of a made-up one nobody needs the headers."""
+    transport.request.headers.clear()
+    transport.response.headers.clear()
 
 
 def _arguments(receiver: FrameReceiver, max_frame_bytes: int) -> tuple[Any, ...]:

@@ -31,6 +31,8 @@ class GatewaySettings:
     unread_pong_max_bytes: int = 64 * 1024
     #: An idle HTTP connection, and the head of its next request.
     keep_alive_timeout_seconds: float = 15.0
+    #: An HTTP client that takes nothing of its answer.
+    http_stall_timeout_seconds: float = 30.0
     #: Upgrades beyond this number of open connections are answered with 503; None: no cap.
     max_connections: int | None = None
     #: Connections above the cap on which plain HTTP (health, metrics) is still answered.

@@ -12,42 +12,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol, runtime_checkable
 
 from picows import WSFrame, WSTransport
 
-from collab_server.gateway.fragments import (
-    PROTOCOL_ERROR,
-    FrameViolation,
-    Message,
-    MessageAssembler,
-    close_payload,
-    control_frame,
-    read_close,
-)
+from collab_server.gateway import control_frames
+from collab_server.gateway.control_frames import close_payload, control_frame
+from collab_server.gateway.event_gate import EventGate
+from collab_server.gateway.fragments import Message
+from collab_server.gateway.frame_reader import FrameReader, Ping, RemoteClose
 from collab_server.gateway.lingering import linger
-from collab_server.gateway.picows_parser import (
-    BINARY,
-    CLOSE,
-    PING,
-    PONG,
-    FrameParser,
-    FrameReceiver,
-    new_parser,
-)
+from collab_server.gateway.picows_parser import BINARY, FrameParser, FrameReceiver, new_parser
 from collab_server.gateway.settings import GatewaySettings
+from collab_server.gateway.violations import TOO_BIG, FrameViolation
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.connection import Acceptor, Frame, MessageHandler, UpgradeRequest
 
 _logger = logging.getLogger(__name__)
 
-_CLOSE_OPCODE = 0x8
-_PONG_OPCODE = 0xA
-_PING_WIRE = control_frame(0x9)
+_PING_WIRE = control_frame(control_frames.PING)
 _INTERNAL = CloseReason.INTERNAL.value
 
 #: Two frames up to this size are joined before the write; above, copying costs more than gathering.
@@ -66,9 +51,7 @@ class _State(IntEnum):
     GONE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _RemoteClose:
-    code: int | None
+_OPEN = _State.OPEN
 
 
 @runtime_checkable
@@ -82,23 +65,9 @@ class FastConnection(FrameReceiver):
     """Implements `runtime.connection.Connection`."""
 
     __slots__ = (
-        "_assembler",
-        "_handler",
-        "_has_large_parser",
-        "_held",
-        "_is_parked",
-        "_is_plain",
-        "_is_releasing",
-        "_loop",
-        "_on_gone",
-        "_pong_debt",
-        "_pongs",
-        "_remote_code",
-        "_settings",
-        "_state",
-        "_timer",
-        "_transport",
-    )
+        "_gate", "_handler", "_has_large_parser", "_is_plain", "_loop", "_on_gone", "_pong_debt", "_pongs",
+        "_reader", "_remote_code", "_settings", "_state", "_timer", "_transport",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -113,11 +82,9 @@ class FastConnection(FrameReceiver):
         self._settings = settings
         self._on_gone = on_gone
         self._handler: MessageHandler | None = None
-        self._assembler: MessageAssembler | None = None
-        self._held: deque[Message | _RemoteClose] | None = None
-        self._state = _State.OPEN
-        self._is_parked = False
-        self._is_releasing = False
+        self._reader: FrameReader | None = None
+        self._gate: EventGate[Message | RemoteClose] = EventGate(self._handle)
+        self._state = _OPEN
         #: Whether a whole binary frame may go straight to the handler.
         self._is_plain = True
         self._has_large_parser = False
@@ -125,6 +92,8 @@ class FastConnection(FrameReceiver):
         self._pong_debt = 0
         self._remote_code: int | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self.batch_pending = False
+        self.failure = 0
         self.last_received = loop.time()
         transport.set_write_buffer_limits(settings.write_high_bytes, settings.write_low_bytes)
         self._set_parser()
@@ -145,14 +114,14 @@ class FastConnection(FrameReceiver):
             assert isinstance(parser, FrameParser)
             rest = rest[parser.feed(rest) :]
 
-    # Writing. A write on uvloop is a system call at once, as long as nothing is queued.
+    # --- writing: on uvloop a system call at once, as long as nothing is queued ---
 
     def send(self, frame: Frame) -> None:
-        if self._state == _State.OPEN:
+        if self._state is _OPEN:
             self._transport.write(frame.wire)
 
     def send_pair(self, first: Frame, second: Frame) -> None:
-        if self._state != _State.OPEN:
+        if self._state is not _OPEN:
             return
         one, two = first.wire, second.wire
         if len(one) + len(two) <= _JOIN_BYTES:
@@ -161,24 +130,31 @@ class FastConnection(FrameReceiver):
             self._transport.writelines((one, two))
 
     def ping(self) -> None:
-        if self._state == _State.OPEN:
+        if self._state is _OPEN:
             self._transport.write(_PING_WIRE)
 
     @property
     def buffered(self) -> int:
         return self._transport.get_write_buffer_size() if self._state < _State.GONE else 0
 
-    # Closing.
+    def pause_writing(self) -> None:
+        if self._handler is not None and self._state is _OPEN:
+            self._handler.writing_paused()
+
+    def resume_writing(self) -> None:
+        if self._handler is not None and self._state is _OPEN:
+            self._handler.writing_resumed()
+
+    # --- the end ---
 
     def close(self, code: int, reason: str = "") -> None:
-        if self._state != _State.OPEN:
+        if self._state is not _OPEN:
             return
-        answered = self._take_held_close()
         self._write_close(close_payload(code, reason))
-        self._state = _State.CLOSING
+        waiting = self._leave_open(_State.CLOSING)
         self._arm_timer()
-        if answered:
-            self._end()
+        if waiting and isinstance(waiting[-1], RemoteClose):
+            self._remote_closed(waiting[-1].code)
         else:
             self._transport.resume_reading()
 
@@ -187,30 +163,37 @@ class FastConnection(FrameReceiver):
             self._leave_open(_State.ENDING)
             self._transport.abort()
 
-    def _take_held_close(self) -> bool:
-        """Forget what waits to be handed on; whether the remote's close was among it."""
-        held, self._held, self._is_parked = self._held, None, False
-        for event in held or ():
-            if isinstance(event, _RemoteClose):
-                self._remote_code = event.code
-                return True
-        return False
+    def parser_failed(self, code: int) -> None:
+        self._fail(code, "a frame is too large" if code == TOO_BIG else "not a frame of RFC 6455")
+
+    def eof_received(self) -> None:
+        """The transport closes itself once it has written what waits; the remote may never read it."""
+        if self._state < _State.ENDING:
+            self._leave_open(_State.ENDING)
+            self._arm_timer()
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._lost()
 
     def _write_close(self, payload: bytes) -> None:
         self._flush_pongs()
-        self._transport.write(control_frame(_CLOSE_OPCODE, payload))
+        self._transport.write(control_frame(control_frames.CLOSE, payload))
 
-    def _leave_open(self, state: _State) -> None:
+    def _leave_open(self, state: _State) -> list[Message | RemoteClose]:
+        """From now on nothing is handed on; what would have been, had reading not been paused."""
         self._state = state
         self._is_plain = False
+        return self._gate.reset()
 
     def _arm_timer(self) -> None:
-        self._is_plain = False
         if self._timer is None:
             self._timer = self._loop.call_later(self._settings.close_timeout_seconds, self.abort)
 
-    def _end(self) -> None:
-        """Close the transport after what it still has to write, within the deadline."""
+    def _remote_closed(self, code: int | None) -> None:
+        """Both sides have said that they close, or do so now: the server closes the transport."""
+        self._remote_code = code
+        if self._state is _OPEN:
+            self._write_close(b"" if code is None else close_payload(code))
         self._leave_open(_State.ENDING)
         self._arm_timer()
         self._transport.close()
@@ -219,18 +202,18 @@ class FastConnection(FrameReceiver):
         """Fail the connection (RFC 6455 §7.1.7): what comes after the violation is not read."""
         if self._state >= _State.ENDING:
             return
-        if self._state == _State.OPEN:
+        self.failure = code
+        if self._state is _OPEN:
             self._write_close(close_payload(code, reason))
         self._leave_open(_State.ENDING)
         linger(self._transport, seconds=self._settings.close_timeout_seconds, on_lost=self._lost)
 
     def _lost(self) -> None:
-        if self._state == _State.GONE:
+        if self._state is _State.GONE:
             return
         self._leave_open(_State.GONE)
         if self._timer is not None:
             self._timer.cancel()
-        self._held = None
         self._on_gone(self)
         if self._handler is not None:
             try:
@@ -238,40 +221,22 @@ class FastConnection(FrameReceiver):
             except Exception:
                 _logger.exception("a message handler raised in disconnected()")
 
-    # Reading.
+    # --- reading ---
 
     def pause_reading(self) -> None:
         """Hand nothing on until `resume_reading`; what the remote sent meanwhile follows then, in order."""
-        if self._state == _State.OPEN:
-            self._is_parked = True
+        if self._state is _OPEN:
+            self._gate.shut()
             self._is_plain = False
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        if not self._is_parked:
+        if self._state is not _OPEN or not self._gate.is_shut:
             return
-        self._is_parked = False
-        if self._is_releasing:
-            return
-        self._release_held()
-        if not self._is_parked and self._state < _State.ENDING:
+        self._gate.open()
+        if not self._gate.is_shut and self._state < _State.ENDING:
             self._refresh_plain()
             self._transport.resume_reading()
-
-    def _release_held(self) -> None:
-        self._is_releasing = True
-        try:
-            while self._held and not self._is_parked:
-                self._hand_on(self._held.popleft())
-        finally:
-            self._is_releasing = False
-
-    def _refresh_plain(self) -> None:
-        self._is_plain = (
-            self._state == _State.OPEN
-            and not (self._is_parked or self._held or self._pongs)
-            and (self._assembler is None or self._assembler.is_idle)
-        )
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if (
@@ -282,67 +247,43 @@ class FastConnection(FrameReceiver):
         ):
             self._message(frame.get_payload_as_bytes())
         elif self._state < _State.ENDING:
-            self._take(frame)
+            self._read(frame)
         if self._has_large_parser or frame.payload_size > _LARGE_FRAME_BYTES:
             self._shed_large_parser(frame)
 
-    def _take(self, frame: WSFrame) -> None:
+    def _read(self, frame: WSFrame) -> None:
         """Any frame that is not the plain case."""
+        if self._reader is None:
+            self._reader = FrameReader(self._settings, keep_text=isinstance(self._handler, TakesText))
         try:
-            if frame.rsv1 or frame.rsv2 or frame.rsv3:
-                raise FrameViolation(PROTOCOL_ERROR, "a reserved bit is set, and no extension was negotiated")
-            event = self._read_event(frame)
+            event = self._reader.read(frame)
         except FrameViolation as violation:
             self._fail(violation.code, violation.reason)
             return
-        if event is not None:
-            self._hand_on(event)
+        if isinstance(event, Ping):
+            self._queue_pong(event.payload)
+        elif event is not None:
+            self._flush_pongs()
+            self._gate.offer(event)
         self._refresh_plain()
 
-    def _read_event(self, frame: WSFrame) -> Message | _RemoteClose | None:
-        kind = frame.msg_type
-        payload = frame.get_payload_as_bytes()
-        if kind is PING:
-            self._queue_pong(payload)
-            return None
-        if kind is PONG:
-            return None
-        if kind is CLOSE:
-            return _RemoteClose(read_close(payload))
-        return self._assemble(kind.value, payload, final=bool(frame.fin))
+    def _refresh_plain(self) -> None:
+        self._is_plain = (
+            self._state is _OPEN
+            and not self._pongs
+            and self._gate.is_clear
+            and (self._reader is None or self._reader.is_idle)
+        )
 
-    def _assemble(self, opcode: int, payload: bytes, *, final: bool) -> Message | None:
-        if self._assembler is None:
-            self._assembler = MessageAssembler(
-                max_bytes=self._settings.message_max_bytes,
-                max_fragments=self._settings.message_max_fragments,
-                keep_text=isinstance(self._handler, TakesText),
-            )
-        return self._assembler.feed(opcode, payload, final=final)
-
-    def _hand_on(self, event: Message | _RemoteClose) -> None:
-        self._flush_pongs()
-        if self._is_parked:
-            self._hold(event)
-        elif isinstance(event, _RemoteClose):
+    def _handle(self, event: Message | RemoteClose) -> None:
+        if isinstance(event, RemoteClose):
             self._remote_closed(event.code)
-        elif self._state != _State.OPEN:
+        elif self._state is not _OPEN:
             return
         elif event.is_text:
             self._text(event.payload)
         else:
             self._message(event.payload)
-
-    def _hold(self, event: Message | _RemoteClose) -> None:
-        if self._held is None:
-            self._held = deque()
-        self._held.append(event)
-
-    def _remote_closed(self, code: int | None) -> None:
-        self._remote_code = code
-        if self._state == _State.OPEN:
-            self._write_close(b"" if code is None else close_payload(code))
-        self._end()
 
     def _message(self, payload: bytes) -> None:
         try:
@@ -362,56 +303,33 @@ class FastConnection(FrameReceiver):
             _logger.exception("a message handler raised at a text message")
             self.close(*_INTERNAL)
 
-    # Pings of the remote: answered together, once per read.
-
-    def _queue_pong(self, payload: bytes) -> None:
-        if self._state == _State.OPEN:
-            self._pongs += control_frame(_PONG_OPCODE, payload)
-            self.batch_pending = True
-
-    def _flush_pongs(self) -> None:
-        pongs, self._pongs = self._pongs, b""
-        if not pongs or self._state != _State.OPEN:
-            return
-        self._transport.write(pongs)
-        self._pong_debt = self._pong_debt + len(pongs) if self.buffered else 0
-        if self._pong_debt > self._settings.unread_pong_max_bytes:
-            self.abort()
-
-    # What the parser and the transport call.
+    # --- pings of the remote, answered together, once per read ---
 
     def batch_done(self) -> None:
         self.batch_pending = False
         self._flush_pongs()
         self._refresh_plain()
 
-    def parser_failed(self, code: int) -> None:
-        self._fail(code, "a frame is too large" if code == 1009 else "not a frame of RFC 6455")
+    def _queue_pong(self, payload: bytes) -> None:
+        if self._state is _OPEN:
+            self._pongs += control_frame(control_frames.PONG, payload)
+            self.batch_pending = True
 
-    def eof_received(self) -> None:
-        if self._state < _State.ENDING:
-            self._leave_open(_State.ENDING)
-            self._arm_timer()
+    def _flush_pongs(self) -> None:
+        pongs, self._pongs = self._pongs, b""
+        if not pongs or self._state is not _OPEN:
+            return
+        self._transport.write(pongs)
+        self._pong_debt = self._pong_debt + len(pongs) if self.buffered else 0
+        if self._pong_debt > self._settings.unread_pong_max_bytes:
+            self.abort()
 
-    def pause_writing(self) -> None:
-        if self._handler is not None and self._state == _State.OPEN:
-            self._handler.writing_paused()
-
-    def resume_writing(self) -> None:
-        if self._handler is not None and self._state == _State.OPEN:
-            self._handler.writing_resumed()
-
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        self._lost()
-
-    # The parser.
+    # --- the parser ---
 
     def _set_parser(self) -> None:
-        settings = self._settings
+        max_bytes = self._settings.message_max_bytes
         self._has_large_parser = False
-        self._transport.set_protocol(
-            new_parser(self, max_frame_bytes=settings.message_max_bytes, loop=self._loop)
-        )
+        self._transport.set_protocol(new_parser(self, max_frame_bytes=max_bytes, loop=self._loop))
 
     def _shed_large_parser(self, frame: WSFrame) -> None:
         """Replace a parser that grew, at a moment when it holds no bytes of a next frame."""
