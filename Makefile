@@ -1,21 +1,85 @@
-# Two commands do all the set-up: `make run` and `make test`. `make help` lists the rest.
+# Two commands do all the set-up: `make run` and `make test`. `make` alone lists the rest.
 SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
-STAMPS := .cache/stamps
 
-.PHONY: help setup run check test-fast test bench soak docs clean
+PYTHON ?= python3
+BIN := .venv/bin
+STAMPS := .cache/stamps
+PAGE := collab_server/http/static/index.html
+PAGE_SOURCES := $(shell find frontend-demo -type f -not -path '*/node_modules/*' 2>/dev/null)
+# What `make run` passes on to the server, as in `make run ARGS="--port 8080"`.
+ARGS ?=
+# More for pytest, as in `make test-fast PYTEST="-k rooms"`.
+PYTEST ?=
+
+.PHONY: help setup run check test-fast test bench soak docs clean test-setup browser
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
+# --- what everything needs ---
+
 $(STAMPS)/venv: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip==26.3
 	$(BIN)/pip install --quiet -c constraints.txt hatchling editables
 	$(BIN)/pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev,client]'
 	@mkdir -p $(STAMPS) && touch $@
 
-setup: $(STAMPS)/venv ## Install into .venv
+$(STAMPS)/frontend-demo: frontend-demo/package-lock.json
+	cd frontend-demo && npm ci --no-audit --no-fund
+	@mkdir -p $(STAMPS) && touch $@
+
+$(PAGE): $(STAMPS)/frontend-demo $(PAGE_SOURCES)
+	cd frontend-demo && npm run build
+	@touch $@
+
+setup: $(STAMPS)/venv $(PAGE) ## Install into .venv and build the page
+
+run: setup ## Start the server on its embedded default; ARGS="--port 8080" passes flags on
+	$(BIN)/collab-server serve $(ARGS)
+
+# --- checks and tests ---
+
+check: $(STAMPS)/venv $(STAMPS)/frontend-demo ## Lint, format, types, import contracts, the page's types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	cd frontend-demo && npm run --silent check
+
+$(STAMPS)/tests-%: tests/%/package-lock.json
+	cd tests/$* && npm ci --no-audit --no-fund
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/tests-oracle-node: tests/oracle/node/package-lock.json
+	cd tests/oracle/node && npm ci --no-audit --no-fund
+	@mkdir -p $(@D) && touch $@
+
+browser:
+	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; }
+
+test-setup: setup browser $(STAMPS)/tests-node $(STAMPS)/tests-oracle-node
+
+test-fast: $(STAMPS)/venv ## The tests that take under two minutes together
+	$(BIN)/pytest -m "not slow and not soak" $(PYTEST)
+
+test: test-setup ## All tests, browsers and foreign clients included
+	cd frontend-demo && npm test --silent
+	$(BIN)/pytest -m "not soak" $(PYTEST)
+
+soak: test-setup ## The long tests: hours
+	$(BIN)/pytest -m soak $(PYTEST)
+
+bench: setup ## Measure against the peers and rewrite bench/README.md
+	$(BIN)/python -m bench all
+
+docs: $(STAMPS)/venv ## Rewrite what is generated from the code
+	$(BIN)/python docs/generate_configuration.py
+
+clean: ## Remove everything that was made, except data
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf collab_server/http/static
+	find . -name node_modules -prune -exec rm -rf {} + -o -name __pycache__ -prune -exec rm -rf {} +
