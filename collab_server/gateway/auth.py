@@ -44,7 +44,11 @@ class OpenAccess:
 
     async def authenticate(self, request: UpgradeRequest, room: str) -> Identity:
         return Identity(
-            tenant=DEFAULT_TENANT, user=random_user_id(), name=_GUEST, permissions=_OPEN_PERMISSIONS
+            tenant=DEFAULT_TENANT,
+            user=random_user_id(),
+            name=_GUEST,
+            permissions=_OPEN_PERMISSIONS,
+            made_up=True,
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 import structlog
@@ -22,6 +22,7 @@ from collab_server.protocol import envelope, messages
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.rooms.member import Member
 from collab_server.runtime.connection import Connection, Frame
+from collab_server.runtime.marks import MAX_WAITING, Mark, Marks, room_channel_mark, sync_status_mark
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.types import Identity
 from collab_server.updates import ScanLimits, decode_state_vector, scan
@@ -29,8 +30,6 @@ from collab_server.updates import ScanLimits, decode_state_vector, scan
 _log = structlog.get_logger(__name__)
 
 _KEEP_ALIVE = Frame(messages.KEEP_ALIVE)
-_LEVEL = "journaled"
-_MAX_MARKS = 1_000
 #: The shape of user ids that open access gives out; a client may bring back the one it had.
 _MADE_UP_USER = re.compile(r"u_[A-Za-z0-9_-]{6,32}")
 
@@ -42,15 +41,6 @@ class SessionState(Enum):
     OPEN = "open"
     CLOSING = "closing"
     CLOSED = "closed"
-
-
-@dataclass(slots=True)
-class _Mark:
-    """A question for durability: `answer` is sent once `version` is saved; None while edits are missing."""
-
-    id: int | None
-    answer: bytes
-    version: int | None = None
 
 
 class Session:
@@ -86,7 +76,7 @@ class Session:
         self._inbox: list[bytes] = []
         self._messages_in = 0
         self._bytes_in = 0
-        self._marks: list[_Mark] = []
+        self._marks = Marks()
         self._greeted = False
         self._reason: CloseReason | None = None
         self._paused_at: float | None = None
@@ -258,7 +248,7 @@ class Session:
             case envelope.Hello():
                 self._greet(request)
             case envelope.Mark(id=mark):
-                self._add_mark(_Mark(mark, messages.encode_room_channel(envelope.saved(mark, _LEVEL))))
+                self._add_mark(room_channel_mark(mark))
 
     def _greet(self, hello: envelope.Hello) -> None:
         self._greeted = True
@@ -270,42 +260,25 @@ class Session:
             self._tell(envelope.nack_channel(channel))
 
     def _on_sync_status(self, body: bytes) -> None:
-        self._add_mark(_Mark(None, messages.encode_sync_status(body)))
+        self._add_mark(sync_status_mark(body))
 
-    def _add_mark(self, mark: _Mark) -> None:
-        if len(self._marks) >= _MAX_MARKS:
-            self.close(CloseReason.RATE_LIMITED, f"More than {_MAX_MARKS} marks wait for an answer.")
+    def _add_mark(self, mark: Mark) -> None:
+        if self._marks.full:
+            self.close(CloseReason.RATE_LIMITED, f"More than {MAX_WAITING} marks wait for an answer.")
             return
-        self._marks.append(mark)
-        if not self.settle_marks():
-            return
-        self._room.wait_for_save(self)
+        self._marks.add(mark)
+        if self.settle_marks():
+            self._room.wait_for_save(self)
 
     def settle_marks(self) -> bool:
-        """Answer the marks that can be answered, in their order. Whether any are left."""
-        answered = 0
-        for mark in self._marks:
-            if self.member.refused:
-                self._decline(mark)
-            elif not self._is_saved(mark):
-                break
-            else:
-                self.send(Frame(mark.answer))
-            answered += 1
-        del self._marks[:answered]
+        """Answer the marks that can be answered. Whether any are left."""
+        runner = self._room
+        answers = self._marks.answers(
+            self.member, next_version=runner.next_version, saved_version=runner.room.saved_version
+        )
+        for answer in answers:
+            self.send(Frame(answer))
         return bool(self._marks)
-
-    def _is_saved(self, mark: _Mark) -> bool:
-        if mark.version is None:
-            if not self.member.complete:
-                return False
-            mark.version = self._room.next_version
-        return self._room.room.saved_version >= mark.version
-
-    def _decline(self, mark: _Mark) -> None:
-        if mark.id is not None:
-            text = "An edit of this session was refused, so not everything it sent is saved."
-            self._tell(envelope.nack("refused", text, mark=mark.id))
 
     def tell_rejected(self, reason: str, count: int) -> None:
         """Say that edits were not accepted, to a client that would understand it."""
