@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right, insort
-from collections.abc import Iterable
 
-from collab_server.types import ClockRange, StateVector
+from collab_server.types import StateVector
+from collab_server.updates.ranges import DeletedRanges
 from collab_server.updates.run import MARK_EVERY, Run
-from collab_server.updates.splice import encode_deletes
 from collab_server.updates.varint import client_varint, varint
+
+_NO_MARKS: array[int] = array("I")
 
 
 class _ClientBlocks:
-    """The structs of one client in one growing buffer."""
+    """The structs of one client in one growing buffer.
+
+    Marks are in three columns: first clock, offset in `data` and number of structs before, of a struct at
+    least every `MARK_EVERY` structs. Most clients have few structs and share the empty columns.
+    """
 
     __slots__ = ("clocks", "count", "counts", "data", "end", "offsets")
 
@@ -24,25 +29,23 @@ class _ClientBlocks:
         self.data = bytearray()
         self.end = 0
         self.count = 0
-        # Marks: first clock, offset in `data` and number of structs before, of a struct at least every
-        # `MARK_EVERY` structs.
-        self.clocks = array("I", (0,))
-        self.offsets = array("Q", (0,))
-        self.counts = array("I", (0,))
+        self.clocks = self.offsets = self.counts = _NO_MARKS
 
     def append(self, run: Run) -> None:
         base, before = len(self.data), self.count
         self.data += run.data
         self.end = run.end
         self.count += run.count
-        if self.count - self.counts[-1] <= MARK_EVERY:
-            return
-        if before > self.counts[-1]:
-            self._mark(run.clock, base, before)
-        for clock, offset, count in run.marks:
-            self._mark(clock, base + offset, before + count)
+        marked = self.counts[-1] if self.counts else 0
+        if self.count - marked > MARK_EVERY:
+            if before > marked:
+                self._mark(run.clock, base, before)
+            for clock, offset, count in run.marks:
+                self._mark(clock, base + offset, before + count)
 
     def _mark(self, clock: int, offset: int, count: int) -> None:
+        if not self.counts:
+            self.clocks, self.offsets, self.counts = array("I"), array("Q"), array("I")
         self.clocks.append(clock)
         self.offsets.append(offset)
         self.counts.append(count)
@@ -50,8 +53,9 @@ class _ClientBlocks:
     def since(self, client: int, clock: int) -> tuple[bytes, memoryview]:
         """Head and structs of a section from the mark at or before `clock`."""
         at = bisect_right(self.clocks, clock) - 1
-        head = varint(self.count - self.counts[at]) + client_varint(client) + varint(self.clocks[at])
-        return head, memoryview(self.data)[self.offsets[at] :]
+        first, offset, before = (self.clocks[at], self.offsets[at], self.counts[at]) if at >= 0 else (0, 0, 0)
+        head = varint(self.count - before) + client_varint(client) + varint(first)
+        return head, memoryview(self.data)[offset:]
 
 
 class BlockStore:
@@ -73,8 +77,8 @@ class BlockStore:
         blocks.append(run)
         self.size_bytes += len(run.data)
 
-    def diff(self, state_vector: StateVector | None, deletes: Iterable[ClockRange]) -> bytes:
-        """An update with all that a client at `state_vector` lacks, and with `deletes`, which are to be all.
+    def diff(self, state_vector: StateVector | None, deletes: DeletedRanges) -> bytes:
+        """An update with all that a client at `state_vector` lacks, and with all `deletes`.
 
         A section starts at the mark before the client's clock, so a few structs that it knows may come first.
         """
@@ -87,4 +91,4 @@ class BlockStore:
             if clock < blocks.end:
                 parts += blocks.since(client, clock)
                 sections += 1
-        return b"".join((varint(sections), *parts, encode_deletes(deletes)))
+        return b"".join((varint(sections), *parts, deletes.encode()))

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Sequence
 
 from collab_server.types import ClockRange, StateVector
 from collab_server.updates.acceptance import Acceptance
+from collab_server.updates.limits import STORED_LIMITS
 from collab_server.updates.ranges import DeletedRanges
 from collab_server.updates.run import Accepted, Run, Update
+from collab_server.updates.scan import scan_deletes
+from collab_server.updates.splice import encode_state_vector, read_state_vector
 from collab_server.updates.trim import drop_before, keep_before
 
 
@@ -29,11 +32,24 @@ class Index:
         other.deletes = self.deletes.copy()
         return other
 
+    def pack(self) -> bytes:
+        """All of it in as few bytes as the format allows, for a room in which nothing happens."""
+        return encode_state_vector(self.state) + self.deletes.encode()
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Index:
+        """The index that `pack` was called on."""
+        index = cls()
+        index.state, pos = read_state_vector(packed, 0, len(packed))
+        deletes, _ = scan_deletes(packed, pos, STORED_LIMITS)
+        index._take_deletes(deletes)
+        return index
+
     def integrate(self, update: Update) -> Accepted:
         """Take the largest part of an update whose clocks and references are complete."""
-        runs, held = self._take_runs(update.structs)
+        runs, held = self._take_runs(update.structs) if update.structs else ((), ())
         if not update.deletes:
-            return Accepted(runs, held, (), False)
+            return Accepted(runs, held)
         deletes, dropped = self._take_deletes(update.deletes)
         return Accepted(runs, held, deletes, dropped)
 
@@ -61,12 +77,10 @@ class Index:
 
     def _take_runs(self, runs: Sequence[Run]) -> tuple[Sequence[Run], Sequence[Run]]:
         """New runs, and those that wait."""
-        if not runs:
-            return (), ()
         state = self.state
         if len(runs) == 1:
             run = runs[0]
-            if run.clock == state.get(run.client, 0) and self._complete(run):
+            if run.clock == state.get(run.client, 0) and (not run.waits or self._complete(run)):
                 state[run.client] = run.end
                 return runs, ()
         clients = {run.client for run in runs}
@@ -81,11 +95,18 @@ class Index:
 
     def _complete(self, run: Run) -> bool:
         state = self.state
-        return all(state.get(other, 0) >= end for _, other, end in run.waits)
+        for _, other, end in run.waits:  # noqa: SIM110 - a generator costs more than the few looks
+            if state.get(other, 0) < end:
+                return False
+        return True
 
-    def _take_deletes(self, deletes: Iterable[ClockRange]) -> tuple[list[ClockRange], bool]:
+    def _take_deletes(self, deletes: Sequence[ClockRange]) -> tuple[list[ClockRange], bool]:
         """The part of deletions that names known clocks and is new; whether some named unknown ones."""
         state = self.state
+        if len(deletes) == 1:
+            client, start, end = deletes[0]
+            limit = min(end, state.get(client, 0))
+            return self.deletes.add(client, start, limit) if start < limit else [], limit < end
         known: dict[int, list[tuple[int, int]]] = {}
         dropped = False
         for client, start, end in deletes:
@@ -97,7 +118,7 @@ class Index:
                 known.setdefault(client, []).append((start, end))
         new: list[ClockRange] = []
         for client, ranges in known.items():
-            new += self.deletes.add(client, ranges)
+            new += self.deletes.add_many(client, ranges)
         return new, dropped
 
 

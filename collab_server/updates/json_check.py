@@ -10,6 +10,9 @@ import re
 from json import JSONDecoder
 from typing import NoReturn
 
+from collab_server.updates.refusal import malformed, too_large
+
+_COMMON = frozenset(("null", "true", "false", '""', "{}", "1"))
 #: Over this many characters the values that Python's decoder builds are not worth their memory.
 _SHORT = 4_096
 
@@ -22,16 +25,18 @@ def _refuse(constant: str) -> NoReturn:
 _decode = JSONDecoder(parse_int=bool, parse_float=bool, parse_constant=_refuse).raw_decode
 
 
-def is_json(text: str, max_depth: int) -> bool:
-    """Whether `JSON.parse(text)` succeeds and its value is nested at most `max_depth` deep."""
+def check_json(text: str, max_depth: int) -> None:
+    """Raise InvalidUpdate unless `JSON.parse(text)` succeeds with a value at most `max_depth` deep."""
+    if text in _COMMON:
+        return
     if len(text) <= _SHORT and text.count("[") + text.count("{") <= max_depth:
         try:
             if _decode(text)[1] == len(text):
-                return True
+                return
         except ValueError:
             # White space at either end is JSON too; the tokens decide.
             pass
-    return _Tokens(text, max_depth).are_json()
+    _Tokens(text, max_depth).check()
 
 
 _TOKEN = re.compile(
@@ -47,7 +52,7 @@ _BLANK = re.compile(r"[ \t\n\r]*+")
 _STRING, _SCALAR, _OPEN, _CLOSE, _COMMA, _COLON = range(1, 7)
 _VALUE, _FIRST_VALUE, _KEY, _FIRST_KEY, _BEFORE_COLON, _AFTER = range(6)
 
-#: state and token → state, where no nesting is involved.
+#: (state, token) → state, where no nesting is involved.
 _PLAIN = {
     (_VALUE, _STRING): _AFTER,
     (_VALUE, _SCALAR): _AFTER,
@@ -67,41 +72,44 @@ class _Tokens:
         self._max_depth = max_depth
         self._open: list[str] = []
 
-    def are_json(self) -> bool:
+    def check(self) -> None:
         pos, state = 0, _VALUE
         while state != _AFTER or self._open:
             token = _TOKEN.match(self._text, pos)
             if token is None:
-                return False
+                raise _not_json()
             kind, pos = token.lastindex or 0, token.end()
             if kind == _STRING:
                 pos = self._string_end(pos)
             after = _PLAIN.get((state, kind))
-            if after is None:
-                after = self._nested(state, kind, self._text[pos - 1])
-            if after is None or pos < 0:
-                return False
-            state = after
-        return _BLANK.fullmatch(self._text, pos) is not None
+            state = self._nested(state, kind, self._text[pos - 1]) if after is None else after
+        if _BLANK.fullmatch(self._text, pos) is None:
+            raise _not_json()
 
     def _string_end(self, pos: int) -> int:
-        """Position after the string whose first plain part ends at `pos`; -1 if it is none."""
-        text = self._text
-        while not text.startswith('"', pos):
-            escapes = _ESCAPES.match(text, pos)
+        """Position after the string whose first plain part ends at `pos`."""
+        while not self._text.startswith('"', pos):
+            escapes = _ESCAPES.match(self._text, pos)
             if escapes is None:
-                return -1
+                raise _not_json()
             pos = escapes.end()
         return pos + 1
 
-    def _nested(self, state: int, kind: int, mark: str) -> int | None:
-        """The state after a bracket or a comma; None where it may not stand."""
+    def _nested(self, state: int, kind: int, mark: str) -> int:
+        """The state after a bracket or a comma."""
         inside = self._open
-        if kind == _OPEN and state in (_VALUE, _FIRST_VALUE) and len(inside) < self._max_depth:
+        if kind == _OPEN and state in (_VALUE, _FIRST_VALUE):
+            if len(inside) == self._max_depth:
+                raise too_large(f"JSON is nested deeper than {self._max_depth}")
             inside.append(mark)
             return _FIRST_KEY if mark == "{" else _FIRST_VALUE
         if kind == _CLOSE and inside and state in (_AFTER, _FIRST_KEY if mark == "}" else _FIRST_VALUE):
-            return _AFTER if inside.pop() + mark in ("{}", "[]") else None
-        if kind == _COMMA and state == _AFTER:
+            if inside.pop() + mark in ("{}", "[]"):
+                return _AFTER
+        elif kind == _COMMA and state == _AFTER:
             return _KEY if inside[-1] == "{" else _VALUE
-        return None
+        raise _not_json()
+
+
+def _not_json() -> Exception:
+    return malformed("a text is not JSON")

@@ -8,19 +8,23 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from itertools import chain
 
 from collab_server.types import ClockRange
-from collab_server.updates.splice import merge_ranges
+from collab_server.updates.splice import encode_ranges, merge_ranges
+from collab_server.updates.varint import varint
 
 
 class DeletedRanges:
     """Iterating gives every range once, per client ascending."""
 
-    __slots__ = ("_borders",)
+    __slots__ = ("_borders", "_encoded")
 
     def __init__(self) -> None:
         # Per client start, end, start, end …, strictly ascending.
         self._borders: dict[int, array[int]] = {}
+        # Per client what `encode` made of it, until it changes.
+        self._encoded: dict[int, bytes] = {}
 
     def __iter__(self) -> Iterator[ClockRange]:
         for client, borders in self._borders.items():
@@ -30,54 +34,115 @@ class DeletedRanges:
     def __len__(self) -> int:
         return sum(map(len, self._borders.values())) // 2
 
-    def add(self, client: int, ranges: list[tuple[int, int]]) -> list[ClockRange]:
-        """Add non-empty ranges of one client in any order; the parts that were not there before, merged."""
-        old = self._borders.get(client)
-        if old is None:
-            old = self._borders[client] = array("I")
-        if len(ranges) == 1:
-            return self._add_one(client, old, *ranges[0])
-        new: list[ClockRange] = []
-        borders = array("I")
-        copied = 0
-        for start, end in merge_ranges(ranges):
-            first = bisect_left(old, start, copied)
-            last = bisect_right(old, end, first)
-            borders.extend(old[copied:first])
-            borders.extend(_outer(first, last, start, end))
-            new += _gaps(client, old[first:last], first, last, start, end)
-            copied = last
-        borders.extend(old[copied:])
-        self._borders[client] = borders
-        return new
-
-    def _add_one(self, client: int, borders: array[int], start: int, end: int) -> list[ClockRange]:
+    def add(self, client: int, start: int, end: int) -> list[ClockRange]:
+        """Add one range that is not empty; the parts of it that were not there before."""
+        borders = self._borders.get(client)
+        if borders is None:
+            borders = self._borders[client] = array("I")
+        if _covered(borders, start, end):
+            return []
+        self._encoded.pop(client, None)
         first = bisect_left(borders, start)
         last = bisect_right(borders, end, first)
-        new = _gaps(client, borders[first:last], first, last, start, end)
-        if new:
-            borders[first:last] = array("I", _outer(first, last, start, end))
+        if last == first + 1:
+            return [_grow(client, borders, first, start, end)]
+        new = _gaps(client, borders, first, last, start, end)
+        borders[first:last] = _outer(first, last, start, end)
         return new
+
+    def add_many(self, client: int, ranges: list[tuple[int, int]]) -> list[ClockRange]:
+        """Add ranges that are not empty, in any order; the parts that were not there before, merged.
+
+        What is known costs one look each: a class that reconnects sends all deletions of the document.
+        """
+        old = self._borders.get(client)
+        if old:
+            ranges = [(start, end) for start, end in ranges if not _covered(old, start, end)]
+        if not ranges:
+            return []
+        self._encoded.pop(client, None)
+        merged = merge_ranges(ranges)
+        if not old:
+            self._borders[client] = array("I", chain.from_iterable(merged))
+            return [(client, start, end) for start, end in merged]
+        self._borders[client], new = _merge(client, old, merged)
+        return new
+
+    def encode(self) -> bytes:
+        """All ranges as they stand at the end of an update. Remembers the bytes of what does not change."""
+        encoded, borders = self._encoded, self._borders
+        parts = [varint(len(borders))]
+        for client in sorted(borders, reverse=True):
+            section = encoded.get(client)
+            if section is None:
+                found = borders[client].tolist()
+                section = encoded[client] = encode_ranges(
+                    client, list(zip(found[::2], found[1::2], strict=True))
+                )
+            parts.append(section)
+        return b"".join(parts)
+
+    def forget_encoding(self) -> None:
+        """Give back the memory that `encode` keeps."""
+        self._encoded.clear()
 
     def copy(self) -> DeletedRanges:
         other = DeletedRanges()
         other._borders = {client: borders[:] for client, borders in self._borders.items()}
+        other._encoded = dict(self._encoded)
         return other
 
 
-def _outer(first: int, last: int, start: int, end: int) -> list[int]:
-    """The borders that take the place of those from index `first` to `last` when a range is added."""
-    borders = []
-    if not first & 1:
-        borders.append(start)
-    if not last & 1:
-        borders.append(end)
-    return borders
+# The number of borders at or before a clock is odd exactly inside a range. Below, `first` is the number of
+# borders before a new range and `last` the number up to its end: those between fall away, and where one of
+# the two is odd, a range that is there already reaches over the new one's start or end.
 
 
-def _gaps(client: int, inner: array[int], first: int, last: int, start: int, end: int) -> list[ClockRange]:
-    """The parts of a range that lie between the ranges it meets; `inner` are their borders inside it."""
-    points = inner.tolist()
+def _covered(borders: array[int], start: int, end: int) -> bool:
+    at = bisect_right(borders, start)
+    return at & 1 == 1 and end <= borders[at]
+
+
+def _grow(client: int, borders: array[int], at: int, start: int, end: int) -> ClockRange:
+    """Move one border outwards, as backspace and delete do: the range it belongs to touches the new one."""
+    border = borders[at]
+    if at & 1:
+        borders[at] = end
+        return client, border, end
+    borders[at] = start
+    return client, start, border
+
+
+def _merge(
+    client: int, old: array[int], ranges: list[tuple[int, int]]
+) -> tuple[array[int], list[ClockRange]]:
+    """Borders with merged ranges added, and what is new; what lies between the ranges is copied as slices."""
+    borders = array("I")
+    new: list[ClockRange] = []
+    copied = 0
+    for start, end in ranges:
+        first = bisect_left(old, start, copied)
+        last = bisect_right(old, end, first)
+        borders.extend(old[copied:first])
+        borders.extend(_outer(first, last, start, end))
+        new += _gaps(client, old, first, last, start, end)
+        copied = last
+    borders.extend(old[copied:])
+    return borders, new
+
+
+def _outer(first: int, last: int, start: int, end: int) -> array[int]:
+    """The borders that take the place of those between `first` and `last`."""
+    if first & 1:
+        return array("I") if last & 1 else array("I", (end,))
+    return array("I", (start,) if last & 1 else (start, end))
+
+
+def _gaps(client: int, borders: array[int], first: int, last: int, start: int, end: int) -> list[ClockRange]:
+    """The parts of a new range that no range of `borders` covers."""
+    if first == last:
+        return [] if first & 1 else [(client, start, end)]
+    points = borders[first:last].tolist()
     if not first & 1:
         points.insert(0, start)
     if not last & 1:

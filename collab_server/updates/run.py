@@ -6,7 +6,6 @@ Knows nothing of the format inside `data`; `trim` does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from collab_server.types import ClockRange
 
@@ -73,7 +72,6 @@ class Update:
         return f"Update(structs={self.structs!r}, deletes={self.deletes!r})"
 
 
-@dataclass(frozen=True, slots=True)
 class Accepted:
     """What an index took of an update.
 
@@ -82,7 +80,16 @@ class Accepted:
     unknown ones.
     """
 
-    runs: Sequence[Run]
-    held: Sequence[Run]
-    deletes: Sequence[ClockRange]
-    dropped_deletes: bool
+    __slots__ = ("deletes", "dropped_deletes", "held", "runs")
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        held: Sequence[Run] = (),
+        deletes: Sequence[ClockRange] = (),
+        dropped_deletes: bool = False,
+    ) -> None:
+        self.runs = runs
+        self.held = held
+        self.deletes = deletes
+        self.dropped_deletes = dropped_deletes

@@ -8,7 +8,8 @@ Knows no document: whether something is new or missing is the index's question. 
 from __future__ import annotations
 
 from collab_server.types import ClockRange
-from collab_server.updates.content import GC, READERS, SKIP, STRING
+from collab_server.updates.content import DELETED, GC, READERS, SKIP, STRING
+from collab_server.updates.keystroke import scan_keystroke
 from collab_server.updates.limits import DEFAULT_LIMITS, ScanLimits
 from collab_server.updates.refusal import malformed, too_large, unknown_content
 from collab_server.updates.run import MARK_EVERY, Mark, Run, Update, Wait
@@ -23,12 +24,17 @@ def scan(data: bytes, limits: ScanLimits = DEFAULT_LIMITS) -> Update:
 
     Raises InvalidUpdate, whose `reason` says what to tell the sender; nothing else.
     """
+    update = scan_keystroke(data)
+    if update is not None:
+        return update
     try:
         structs, pos = _scan_sections(data, limits)
-        deletes, pos = _scan_deletes(data, pos, limits)
+        deletes, pos = scan_deletes(data, pos, limits)
     except IndexError:
         raise malformed("the update ends too early") from None
-    if pos != len(data):
+    if pos > len(data):
+        raise malformed("the update ends too early")
+    if pos < len(data):
         raise malformed("something follows the update")
     return Update(structs, deletes)
 
@@ -94,7 +100,7 @@ class _Section:
 
         One loop instead of several functions: a call for each struct costs as much as reading it.
         """
-        data, own, max_depth = self._data, self._own, self._max_depth
+        data, client, own, max_depth = self._data, self._client, self._own, self._max_depth
         own_size = len(own)
         waits: list[Wait] = []
         needed: dict[int, int] = {}
@@ -116,20 +122,20 @@ class _Section:
                 length, pos = read_varint(data, pos)
             else:
                 # An origin, a right origin, or instead of both a parent.
-                references = (info >> 7) + (info >> 6 & 1)
-                if not references:
+                is_parent = info < 64
+                if is_parent:
                     references, pos = self._skip_root_parent(pos)
-                    is_parent = True
                 else:
-                    is_parent = False
-                for _ in range(references):
+                    references = 1 if info < 192 else 2
+                while references:
+                    references -= 1
                     if data.startswith(own, pos):
-                        other = self._client
+                        other = client
                         pos += own_size
                     else:
                         other, pos = read_varint(data, pos)
                     named, pos = read_varint(data, pos)
-                    if other == self._client:
+                    if other == client:
                         if named >= clock:
                             raise malformed("a struct names a later one of its client")
                     elif named >= needed.get(other, 0):
@@ -140,12 +146,15 @@ class _Section:
                 if is_parent and info & HAS_PARENT_SUB:
                     pos = skip_text(data, pos)
                 if kind == STRING:
-                    size, pos = read_varint(data, pos)
+                    size = data[pos]
+                    pos += 1
+                    if size > 127:
+                        size, pos = read_varint(data, pos - 1)
                     raw = data[pos : pos + size]
-                    if len(raw) < size:
-                        raise malformed("a length points past the end")
                     pos += size
                     length = size if raw.isascii() else utf16_length(raw)
+                elif kind == DELETED:
+                    length, pos = read_varint(data, pos)
                 else:
                     reader = READERS.get(kind)
                     if reader is None:
@@ -154,7 +163,7 @@ class _Section:
             if length == 0:
                 raise malformed("a struct without length")
             clock += length
-        run = Run(self._client, first_clock, clock, seen, data[first_pos:pos], waits, marks)
+        run = Run(client, first_clock, clock, seen, data[first_pos:pos], waits, marks)
         self.runs.append(run)
         return pos, clock, count - seen
 
@@ -175,7 +184,8 @@ class _Section:
         return unknown_content(f"there is no content {kind} in Yjs 13")
 
 
-def _scan_deletes(data: bytes, pos: int, limits: ScanLimits) -> tuple[list[ClockRange], int]:
+def scan_deletes(data: bytes, pos: int, limits: ScanLimits) -> tuple[list[ClockRange], int]:
+    """The deletions at `pos`, as they stand there, and the position after them."""
     deletes: list[ClockRange] = []
     seen: set[int] = set()
     clients, pos = _read_count(data, pos, limits.max_clients, "clients with deletions")

@@ -19,11 +19,15 @@ NO_DELETES = b"\x00"
 _MAX_STATE_CLIENTS = 100_000
 
 
-def encode_update(runs: Iterable[Run], deletes: Iterable[ClockRange]) -> bytes:
+def encode_update(runs: Sequence[Run], deletes: Sequence[ClockRange]) -> bytes:
     """One update of runs and deletions.
 
     The runs of one client must follow each other in the order given and without a gap; deletions may overlap.
     """
+    if len(runs) == 1:
+        run = runs[0]
+        head = b"\x01" + varint(run.count) + client_varint(run.client) + varint(run.clock)
+        return head + run.data + (encode_deletes(deletes) if deletes else NO_DELETES)
     sections: dict[int, list[Run]] = {}
     for run in runs:
         sections.setdefault(run.client, []).append(run)
@@ -71,20 +75,26 @@ def _section_with_gaps(client: int, runs: Sequence[Run]) -> list[bytes]:
     return [varint(count), client_varint(client), varint(first), *body]
 
 
-def encode_deletes(deletes: Iterable[ClockRange]) -> bytes:
-    """The deletions at the end of an update."""
+def encode_deletes(deletes: Sequence[ClockRange]) -> bytes:
+    """The deletions at the end of an update, none of them empty."""
+    if len(deletes) == 1:
+        client, start, end = deletes[0]
+        return b"\x01" + client_varint(client) + b"\x01" + varint(start) + varint(end - start)
     by_client: dict[int, list[tuple[int, int]]] = {}
     for client, start, end in deletes:
-        if start < end:
-            by_client.setdefault(client, []).append((start, end))
-    if not by_client:
-        return NO_DELETES
+        by_client.setdefault(client, []).append((start, end))
     parts = [varint(len(by_client))]
-    for client in sorted(by_client, reverse=True):
-        merged = merge_ranges(by_client[client])
-        parts += (client_varint(client), varint(len(merged)))
-        for start, end in merged:
-            parts += (varint(start), varint(end - start))
+    parts += [
+        encode_ranges(client, merge_ranges(by_client[client])) for client in sorted(by_client, reverse=True)
+    ]
+    return b"".join(parts)
+
+
+def encode_ranges(client: int, ranges: Sequence[tuple[int, int]]) -> bytes:
+    """The deletions of one client, sorted and merged before."""
+    parts = [client_varint(client), varint(len(ranges))]
+    for start, end in ranges:
+        parts += (varint(start), varint(end - start))
     return b"".join(parts)
 
 
@@ -112,19 +122,25 @@ def encode_state_vector(state: StateVector) -> bytes:
 def decode_state_vector(data: bytes, max_clients: int = _MAX_STATE_CLIENTS) -> StateVector:
     """The state vector of a step 1. Raises InvalidUpdate for anything else."""
     try:
-        count, pos = read_varint(data, 0)
-        if 2 * count > len(data) - pos:
-            raise malformed("more clients than bytes")
-        if count > max_clients:
-            raise too_large(f"a state vector of more than {max_clients} clients")
-        state: StateVector = {}
-        for _ in range(count):
-            client, pos = read_varint(data, pos)
-            state[client], pos = read_varint(data, pos)
+        state, pos = read_state_vector(data, 0, max_clients)
     except IndexError:
         raise malformed("the state vector ends too early") from None
     if pos != len(data):
         raise malformed("something follows the state vector")
+    return state
+
+
+def read_state_vector(data: bytes, pos: int, max_clients: int) -> tuple[StateVector, int]:
+    """A state vector at `pos` and the position after it. Raises IndexError at the end of the data."""
+    count, pos = read_varint(data, pos)
+    if 2 * count > len(data) - pos:
+        raise malformed("more clients than bytes")
+    if count > max_clients:
+        raise too_large(f"a state vector of more than {max_clients} clients")
+    state: StateVector = {}
+    for _ in range(count):
+        client, pos = read_varint(data, pos)
+        state[client], pos = read_varint(data, pos)
     if len(state) != count:
         raise malformed("a client twice")
-    return state
+    return state, pos

@@ -1,6 +1,7 @@
 """Strings inside updates: strict UTF-8, counted in UTF-16 units as JavaScript counts them.
 
-Owns what lies between a length and the bytes it covers; knows nothing of what the text means.
+Owns what lies between a length and the bytes it covers; knows nothing of what the text means. A length may
+point past the end of the data: the positions returned do so too, and `scan` refuses what ends there.
 """
 
 from __future__ import annotations
@@ -9,30 +10,27 @@ from collab_server.updates.refusal import malformed
 from collab_server.updates.varint import read_varint
 
 
-def read_bytes(data: bytes, pos: int) -> tuple[bytes, int]:
-    """Length-prefixed bytes at `pos` and the position after them."""
-    size, pos = read_varint(data, pos)
-    end = pos + size
-    if end > len(data):
-        raise malformed("a length points past the end")
-    return data[pos:end], end
-
-
 def read_text(data: bytes, pos: int) -> tuple[str, int]:
     """A string and the position after it. What TextDecoder's `fatal` mode refuses is refused."""
-    raw, pos = read_bytes(data, pos)
+    size, pos = read_varint(data, pos)
+    end = pos + size
     try:
-        return raw.decode(), pos
+        return data[pos:end].decode(), end
     except UnicodeDecodeError:
         raise malformed("a string is not UTF-8") from None
 
 
 def skip_text(data: bytes, pos: int) -> int:
     """Check a string; the position after it."""
-    raw, pos = read_bytes(data, pos)
+    size = data[pos]
+    pos += 1
+    if size > 127:
+        size, pos = read_varint(data, pos - 1)
+    end = pos + size
+    raw = data[pos:end]
     if not raw.isascii():
         check_utf8(raw)
-    return pos
+    return end
 
 
 def check_utf8(raw: bytes) -> None:
