@@ -6,11 +6,13 @@ two clients with thousands of interlocked structs take one step for each lock.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from heapq import heappop, heappush
 
 from collab_server.types import StateVector
-from collab_server.updates.run import Run
+from collab_server.updates.run import Run, Wait
+from collab_server.updates.trim import locate
 
 
 class _Queue:
@@ -57,6 +59,8 @@ class Acceptance:
             if run.clock > position:
                 return position
             if run.end > position:
+                if not queue.wait:
+                    queue.wait = waits_before(run, position)
                 blocked = self._blocked(queue, run)
                 if blocked is not None:
                     clock, other, end = blocked
@@ -67,7 +71,7 @@ class Acceptance:
             queue.wait = 0
         return position
 
-    def _blocked(self, queue: _Queue, run: Run) -> tuple[int, int, int] | None:
+    def _blocked(self, queue: _Queue, run: Run) -> Wait | None:
         """The first wait of a run that is not met yet."""
         waits, state = run.waits, self._state
         for at in range(queue.wait, len(waits)):
@@ -76,3 +80,15 @@ class Acceptance:
                 queue.wait = at
                 return waits[at]
         return None
+
+
+def waits_before(run: Run, clock: int) -> int:
+    """How many waits of a run belong to structs that end at or before `clock`.
+
+    They may never be met: Yjs replaces structs by deleted clocks, which name nothing.
+    """
+    if not run.waits or clock <= run.clock:
+        return 0
+    if clock >= run.end:
+        return len(run.waits)
+    return bisect_left(run.waits, (locate(run, clock)[0],))

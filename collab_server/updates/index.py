@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from collab_server.types import ClockRange, StateVector
-from collab_server.updates.acceptance import Acceptance
+from collab_server.updates.acceptance import Acceptance, waits_before
 from collab_server.updates.limits import STORED_LIMITS
 from collab_server.updates.ranges import DeletedRanges
 from collab_server.updates.run import Accepted, Run, Update
@@ -54,13 +54,13 @@ class Index:
         return Accepted(runs, held, deletes, dropped)
 
     def missing(self, run: Run) -> tuple[int, int] | None:
-        """What the first struct of a run lacks: (client, next clock needed of it); None if it can go now."""
+        """What the next struct of a run lacks: (client, next clock needed of it); None if it can go now."""
         state = self.state
         known = state.get(run.client, 0)
         if run.clock > known:
             return run.client, run.clock
-        for clock, other, end in run.waits:
-            if clock > max(known, run.clock):
+        for clock, other, end in run.waits[waits_before(run, known) :]:
+            if clock > known:
                 break
             if state.get(other, 0) < end:
                 return other, end
@@ -68,7 +68,7 @@ class Index:
 
     def ready(self, run: Run) -> bool:
         """Whether `integrate` would take something of this run, or finds it known."""
-        return self.missing(run) is None or run.end <= self.state.get(run.client, 0)
+        return self.missing(run) is None
 
     def covers(self, state_vector: StateVector) -> bool:
         """Whether everything that `state_vector` names is here."""

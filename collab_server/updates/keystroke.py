@@ -24,7 +24,7 @@ def scan_keystroke(data: bytes) -> Update | None:
         return None
 
 
-def _scan_typed(data: bytes) -> Update | None:  # noqa: C901
+def _scan_typed(data: bytes) -> Update | None:
     """One section of one ASCII string between references, no deletions. One function: calls cost here."""
     if data[1] != 1 or data[-1]:
         return None
@@ -36,7 +36,7 @@ def _scan_typed(data: bytes) -> Update | None:  # noqa: C901
     pos += 1
     if info not in _TYPED:
         return None
-    waits: list[Wait] | tuple[()] = ()
+    waits: tuple[Wait, ...] = ()
     for flag in (_ORIGIN, _RIGHT_ORIGIN):
         if not info & flag:
             continue
@@ -49,10 +49,7 @@ def _scan_typed(data: bytes) -> Update | None:  # noqa: C901
             named, pos = read_varint(data, pos)
             if other == client or named >= MAX_CLOCK:
                 return None
-            if not waits:
-                waits = [(clock, other, named + 1)]
-            elif waits[0][1] != other or waits[0][2] <= named:
-                waits.append((clock, other, named + 1))
+            waits = (*waits, (clock, other, named + 1))
     size = data[pos]
     end = pos + 1 + size
     text = data[pos + 1 : end]

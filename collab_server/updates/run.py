@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from collab_server.types import ClockRange
 
-#: A struct that begins at `clock` needs the clocks of `client` before `end`: (clock, client, end).
+#: The struct that begins at `clock` needs the clocks of `client` before `end`: (clock, client, end).
 Wait = tuple[int, int, int]
 
 #: Place of a struct inside a run: (clock, offset in its bytes, number of structs before it).
@@ -23,8 +23,7 @@ class Run:
     """Whole consecutive structs of one client, as one slice of bytes. Never changed once made.
 
     `clock` is the first one, `end` the one after the last, `count` the structs in `data`. `waits` names what
-    of *other* clients the structs need, in order of their clocks. A need that an earlier wait of the run
-    covers is not repeated: a wait may be left out only once it is met. `marks` are places to cut at without
+    the structs need of *other* clients, in order of their clocks. `marks` are places to cut at without
     walking from the start, at most `MARK_EVERY` structs apart; the start itself has none.
     """
 

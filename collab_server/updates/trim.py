@@ -10,12 +10,11 @@ from operator import itemgetter
 
 from collab_server.updates.content import ANY, DELETED, GC, JSON, READERS, STRING
 from collab_server.updates.run import Mark, Run
-from collab_server.updates.scan import HAS_ORIGIN, HAS_PARENT_SUB, HAS_RIGHT_ORIGIN
+from collab_server.updates.section import HAS_ORIGIN, HAS_PARENT_SUB, HAS_REFERENCE, HAS_RIGHT_ORIGIN
 from collab_server.updates.text import utf16_length
 from collab_server.updates.values import skip_values
 from collab_server.updates.varint import read_varint, varint
 
-_HAS_REFERENCE = HAS_ORIGIN | HAS_RIGHT_ORIGIN
 _REPLACEMENT = "\ufffd".encode()
 _ANY_DEPTH = 1 << 31
 
@@ -35,7 +34,8 @@ def drop_before(run: Run, clock: int) -> Run:
         data = first + run.data[end:]
         shift = end - len(first)
     marks = [(at, place - shift, before - skipped) for at, place, before in run.marks if at > start]
-    return Run(run.client, clock, run.end, run.count - skipped, data, run.waits, marks)
+    waits = [(max(at, clock), other, end) for at, other, end in run.waits if at >= start]
+    return Run(run.client, clock, run.end, run.count - skipped, data, waits, marks)
 
 
 def keep_before(run: Run, clock: int) -> Run:
@@ -84,7 +84,7 @@ def _skip_head(data: bytes, pos: int) -> int:
         references = 1 - is_root
     for _ in range(2 * references):
         _, pos = read_varint(data, pos)
-    if info & HAS_PARENT_SUB and not info & _HAS_REFERENCE:
+    if info & HAS_PARENT_SUB and not info & HAS_REFERENCE:
         pos = _skip_sized(data, pos)
     return pos
 
