@@ -11,6 +11,7 @@ import faulthandler
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -23,7 +24,7 @@ from collab_server import __version__
 from collab_server.config import Settings
 from collab_server.errors import ConfigError
 from collab_server.observability import Event, get_logger
-from collab_server.observability.log import configure_logging, writes_text
+from collab_server.observability.log import configure_logging, log_uncaught_errors, writes_text
 from collab_server.observability.log_writer import LogWriter
 from collab_server.process import (
     ExitCode,
@@ -36,8 +37,8 @@ from collab_server.process import (
 
 _log = get_logger(__name__)
 
-#: Beyond the time for a drain: for closing files once everything is saved.
-_CLOSING_GRACE_SECONDS = 2.0
+#: For closing files and threads, once everything is saved or nothing could be started.
+_CLOSING_SECONDS = 5.0
 
 #: Rooms named in one log line; the number of all of them stands beside.
 _MOST_NAMED = 50
@@ -75,16 +76,26 @@ def serve(settings: Settings, *, build: Builder) -> ExitCode:
     """Run a server until a signal ends it. For the main thread."""
     faulthandler.enable()
     writer = configure_logging(settings.log)
+    log_uncaught_errors()
     console = Console(writer) if writes_text(settings.log.format, sys.stderr) else None
     server = Server(settings, build=build, console=console, leave=lambda code: _leave_at_once(writer, code))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(server.run())
+            code = runner.run(server.run())
     except Exception:  # noqa: BLE001 - the last frame: everything is told here, redacted, and nowhere else
-        _log.exception(Event.SERVER_STOPPED, exit_code=int(ExitCode.UNEXPECTED))
-        return ExitCode.UNEXPECTED
-    finally:
-        writer.close()
+        code = ExitCode.UNEXPECTED
+        _log.exception(Event.SERVER_FAILED, exit_code=int(code))
+    if threads := _threads_left():
+        _log.warning(Event.THREADS_LEFT, threads=threads)
+        _leave_at_once(writer, code)
+    writer.close()
+    return code
+
+
+def _threads_left() -> list[str]:
+    """Threads that would keep the interpreter from ending, for ever if they hang."""
+    own = threading.current_thread()
+    return [thread.name for thread in threading.enumerate() if thread is not own and not thread.daemon]
 
 
 def _leave_at_once(writer: LogWriter, code: ExitCode) -> NoReturn:
@@ -162,19 +173,24 @@ class Server:
         _log.info(Event.SERVER_DRAINING, reason=reason, deadline_seconds=seconds)
         if self._console is not None:
             self._console.draining()
-        # Armed to the very end: closing a file can hang as well as saving one.
-        loop = asyncio.get_running_loop()
-        loop.call_later(seconds + _CLOSING_GRACE_SECONDS, self._force, "deadline")
+        self._leave_after(seconds + _CLOSING_SECONDS, "deadline")
 
     async def _serve(self, max_connections: int) -> ExitCode:
         async with self._build(self._settings, max_connections=max_connections) as app:
             self._app = app
-            await app.start()
-            self._ready_at = time.monotonic()
-            self._announce(app.port, max_connections)
-            await self._stop_requested.wait()
-            await app.drain(deadline_seconds=self._settings.sessions.drain_seconds)
-            return self._judge(app.unsaved())
+            try:
+                await app.start()
+                self._ready_at = time.monotonic()
+                self._announce(app.port, max_connections)
+                await self._stop_requested.wait()
+                await app.drain(deadline_seconds=self._settings.sessions.drain_seconds)
+                return self._judge(app.unsaved())
+            finally:
+                self._leave_after(_CLOSING_SECONDS, "closing")
+
+    def _leave_after(self, seconds: float, reason: str) -> None:
+        """Armed to the very end of the loop: closing a file can hang as well as saving one."""
+        asyncio.get_running_loop().call_later(seconds, self._force, reason)
 
     def _announce(self, port: int, max_connections: int) -> None:
         settings = self._settings

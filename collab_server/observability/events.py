@@ -19,6 +19,8 @@ class Event(StrEnum):
     DRAIN_INCOMPLETE = "drain_incomplete"
     SERVER_DRAIN_FORCED = "server_drain_forced"
     SERVER_STOPPED = "server_stopped"
+    SERVER_FAILED = "server_failed"
+    THREADS_LEFT = "threads_left"
     FILE_LIMIT_LOW = "file_limit_low"
     LOG_LINES_DROPPED = "log_lines_dropped"
 
@@ -48,6 +50,8 @@ class Event(StrEnum):
     JOURNAL_OPENED = "journal_opened"
     JOURNAL_UNREADABLE = "journal_unreadable"
 
-    # Anything that a task did not expect
+    # Anything that nobody expected
     TASK_FAILED = "task_failed"
+    THREAD_FAILED = "thread_failed"
+    UNRAISABLE_ERROR = "unraisable_error"
     REQUEST_FAILED = "request_failed"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any, TextIO, cast
 
@@ -14,6 +15,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
 from collab_server.config import LogFormat, LogLevel, LogSettings
+from collab_server.observability.events import Event
 from collab_server.observability.log_writer import LogWriter
 from collab_server.observability.redaction import redact
 
@@ -50,6 +52,21 @@ def configure_logging(settings: LogSettings, *, stream: TextIO | None = None) ->
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
     return writer
+
+
+def log_uncaught_errors() -> None:
+    """Send what the interpreter would print to stderr by itself (threads, finalizers) through the log."""
+    log = get_logger(__name__)
+
+    def thread_failed(args: threading.ExceptHookArgs) -> None:
+        name = args.thread.name if args.thread is not None else ""
+        log.error(Event.THREAD_FAILED, thread=name, exc_info=args.exc_value)
+
+    def unraisable(args: sys.UnraisableHookArgs) -> None:
+        log.error(Event.UNRAISABLE_ERROR, where=args.err_msg or "", exc_info=args.exc_value)
+
+    threading.excepthook = thread_failed
+    sys.unraisablehook = unraisable
 
 
 def writes_text(log_format: LogFormat, stream: TextIO) -> bool:

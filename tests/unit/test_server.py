@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -26,6 +29,7 @@ class _App:
         self.started = asyncio.Event()
         self.start_error: Exception | None = None
         self.drain_hangs = False
+        self.close_hangs = False
         self.drained_within: float | None = None
         self.not_saved: list[str] = []
         self.closed = False
@@ -65,6 +69,8 @@ class _Run:
             yield self.app
         finally:
             self.app.closed = True
+            if self.app.close_hangs:
+                await asyncio.Event().wait()
 
     async def __aenter__(self) -> _Run:
         self.task = asyncio.create_task(self.server.run())
@@ -141,14 +147,24 @@ async def test_a_second_signal_leaves_at_once_and_lists_what_is_not_saved(
 async def test_the_deadline_leaves_at_once(
     logged: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collab_server.server._CLOSING_GRACE_SECONDS", 0.0)
+    monkeypatch.setattr("collab_server.server._CLOSING_SECONDS", 0.0)
     async with _Run(Settings(sessions=SessionSettings(drain_seconds=0.01))) as run:
         run.app.drain_hangs = True
         run.server.stop("test")
         async with asyncio.timeout(5):
             await run.has_left.wait()
-    assert run.left == [ExitCode.NOT_SAVED]
+    assert run.left[0] is ExitCode.NOT_SAVED
     assert "server_drain_forced" in _events(logged)
+
+
+async def test_files_that_cannot_be_closed_do_not_keep_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collab_server.server._CLOSING_SECONDS", 0.01)
+    async with _Run() as run:
+        run.app.close_hangs = True
+        run.server.stop("test")
+        async with asyncio.timeout(5):
+            await run.has_left.wait()
+    assert run.left == [ExitCode.NOT_SAVED]
 
 
 async def test_edits_that_could_not_be_saved_show_in_the_exit_code(logged: list[dict[str, object]]) -> None:
@@ -227,3 +243,31 @@ async def test_a_person_reads_why_it_does_not_start() -> None:
     await run.server.run()
     writer.close()
     assert "in use by another server: pid 7.\n  Stop that server" in stream.getvalue()
+
+
+_HANGING_PROGRAM = """
+import asyncio, sys, threading
+from contextlib import asynccontextmanager
+from collab_server.config import LogSettings, Settings
+from collab_server.server import serve
+
+@asynccontextmanager
+async def build(settings, *, max_connections):
+    threading.Thread(target=threading.Event().wait, name="hangs").start()
+    raise RuntimeError("token=abc")
+    yield
+
+sys.exit(serve(Settings(log=LogSettings(format="json")), build=build))
+"""
+
+
+def test_a_thread_that_hangs_does_not_keep_a_failed_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _HANGING_PROGRAM], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == ExitCode.UNEXPECTED
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    events = [line["event"] for line in lines if line["event"] != "file_limit_low"]
+    assert events == ["server_starting", "server_failed", "threads_left"]
+    assert lines[-2]["exception"].endswith("RuntimeError: token=***")
+    assert lines[-1]["threads"] == ["hangs"]

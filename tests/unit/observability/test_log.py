@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +14,7 @@ import structlog
 
 from collab_server.config import LogFormat, LogLevel, LogSettings
 from collab_server.observability import Event, get_logger
-from collab_server.observability.log import configure_logging, writes_text
+from collab_server.observability.log import configure_logging, log_uncaught_errors, writes_text
 
 
 class _Terminal(io.StringIO):
@@ -110,3 +112,37 @@ def test_text_is_one_readable_line() -> None:
     text = _logged(lambda: get_logger("x").info(Event.ROOM_OPENED, room="a/b"), log_format=LogFormat.TEXT)
     assert "[info     ] room_opened" in text
     assert "room=a/b" in text
+
+
+def test_a_thread_that_fails_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Put back what pytest has installed, at the end.
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+
+    def act() -> None:
+        log_uncaught_errors()
+        thread = threading.Thread(target=lambda: 1 / 0, name="divider")
+        thread.start()
+        thread.join()
+
+    (line,) = _lines(act)
+    assert (line["event"], line["thread"]) == ("thread_failed", "divider")
+    assert "ZeroDivisionError" in line["exception"]
+
+
+class _FailsAtItsEnd:
+    def __del__(self) -> None:
+        raise ValueError("token=abc")
+
+
+def test_a_finalizer_that_fails_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+
+    def act() -> None:
+        log_uncaught_errors()
+        _FailsAtItsEnd()
+
+    (line,) = _lines(act)
+    assert line["event"] == "unraisable_error"
+    assert line["exception"].endswith("ValueError: token=***")
