@@ -86,6 +86,7 @@ def _page_routes(files: Mapping[str, PageFile]) -> APIRouter:
     index = files.get(INDEX, NOT_BUILT)
 
     @router.api_route("/", methods=_GET)
+    @router.api_route("/notes", methods=_GET)
     @router.api_route("/notes/{path:path}", methods=_GET)
     async def page(request: Request) -> Response:
         return _send_file(index, request)
@@ -93,21 +94,25 @@ def _page_routes(files: Mapping[str, PageFile]) -> APIRouter:
     @router.api_route("/{path:path}", methods=_GET)
     async def file(path: str, request: Request) -> Response:
         found = files.get(path)
-        if found is None:
-            return ProblemResponse(
-                404, "There is nothing here. Rooms are reached by WebSocket at the same address."
-            )
-        return _send_file(found, request)
+        if found is not None:
+            return _send_file(found, request)
+        if INDEX in files and "text/html" in request.headers.get("accept", ""):
+            # A person with a wrong address: the page says so in its own words.
+            return _send_file(files[INDEX], request, status=404)
+        return ProblemResponse(
+            404, "There is nothing here. Rooms are reached by WebSocket at the same address."
+        )
 
     return router
 
 
-def _send_file(file: PageFile, request: Request) -> Response:
+def _send_file(file: PageFile, request: Request, *, status: int = 200) -> Response:
     etag = file.headers.get("ETag")
-    if etag is not None and etag in request.headers.get("if-none-match", ""):
+    if status == 200 and etag is not None and etag in request.headers.get("if-none-match", ""):
         return Response(
             status_code=304, headers={"ETag": etag, "Cache-Control": file.headers["Cache-Control"]}
         )
     if file.compressed is not None and "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(file.compressed, headers={**file.headers, "Content-Encoding": "gzip"})
-    return Response(file.content, headers=dict(file.headers))
+        headers = {**file.headers, "Content-Encoding": "gzip"}
+        return Response(file.compressed, status_code=status, headers=headers)
+    return Response(file.content, status_code=status, headers=dict(file.headers))

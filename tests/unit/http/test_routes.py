@@ -88,7 +88,7 @@ async def test_metrics_are_not_for_whom_a_proxy_here_speaks(client: httpx.AsyncC
     assert (await client.get("/metrics", headers={header: "127.0.0.1"})).status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/", "/?room=a/b", "/notes/physics", "/notes/a/b c/é"])
+@pytest.mark.parametrize("path", ["/", "/?room=a/b", "/notes", "/notes/", "/notes/physics", "/notes/a/b c/é"])
 async def test_the_page_is_at_its_addresses(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
     assert answer.status_code == 200
@@ -129,6 +129,21 @@ async def test_anything_else_is_a_problem(client: httpx.AsyncClient, path: str) 
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["title"] == "Not Found"
     assert "WebSocket" in answer.json()["detail"]
+
+
+async def test_a_person_with_a_wrong_address_gets_the_page(client: httpx.AsyncClient) -> None:
+    accepts = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    answer = await client.get("/elsewhere", headers=accepts)
+    assert answer.status_code == 404
+    assert "the page" in answer.text
+    answer = await client.get("/elsewhere", headers={**accepts, "If-None-Match": answer.headers["etag"]})
+    assert answer.status_code == 404
+
+
+async def test_a_wrong_address_without_a_page_is_a_problem(tmp_path: Path) -> None:
+    async with _client(tmp_path / "none") as client:
+        answer = await client.get("/elsewhere", headers={"Accept": "text/html"})
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 async def test_other_methods_are_told_what_is_allowed(client: httpx.AsyncClient) -> None:
