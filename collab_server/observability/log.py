@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO, cast
 
 import structlog
-from structlog.typing import FilteringBoundLogger, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from collab_server.config import LogFormat, LogLevel, LogSettings
 from collab_server.observability.events import Event
@@ -34,24 +34,49 @@ def get_logger(name: str) -> Logger:
     return cast(Logger, structlog.get_logger(name))
 
 
+class _Lines:
+    """Where our own finished lines go: past `logging`, which would double what a line costs."""
+
+    __slots__ = ("_writer", "name")
+
+    def __init__(self, name: str, writer: LogWriter) -> None:
+        self.name = name
+        self._writer = writer
+
+    def _write(self, line: str) -> None:
+        self._writer.write(line + "\n")
+
+    debug = info = warning = error = critical = _write
+
+
 def configure_logging(settings: LogSettings, *, stream: TextIO | None = None) -> LogWriter:
     """Route all logging of the process to `stream` (stderr). Close the writer at the very end."""
     target = sys.stderr if stream is None else stream
     writer = LogWriter(target)
+    finish = _finish(text=writes_text(settings.format, target), colors=target.isatty())
+    level = _LEVELS[settings.level]
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, _add_name, *_begin(), *finish],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda name="": _Lines(name, writer),
+    )
+    _route_libraries(writer, level=level, finish=finish)
+    return writer
+
+
+def _route_libraries(writer: LogWriter, *, level: int, finish: list[Processor]) -> None:
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_logger_name, *_begin()],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
+    )
     handler = logging.StreamHandler(cast(TextIO, writer))
-    handler.setFormatter(_formatter(text=writes_text(settings.format, target), colors=target.isatty()))
+    handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(_LEVELS[settings.level])
+    root.setLevel(level)
     for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+        logging.getLogger(name).setLevel(max(logging.WARNING, level))
     logging.captureWarnings(True)
-    structlog.configure(
-        processors=[*_common(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
-        logger_factory=structlog.stdlib.LoggerFactory(),
-    )
-    return writer
 
 
 def log_uncaught_errors() -> None:
@@ -74,26 +99,27 @@ def writes_text(log_format: LogFormat, stream: TextIO) -> bool:
     return log_format is LogFormat.TEXT or (log_format is LogFormat.AUTO and stream.isatty())
 
 
-def _common() -> list[Processor]:
+def _add_name(logger: _Lines, _method: str, event: EventDict) -> EventDict:
+    event["logger"] = logger.name
+    return event
+
+
+def _begin() -> list[Processor]:
     return [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
 
 
-def _formatter(*, text: bool, colors: bool) -> logging.Formatter:
+def _finish(*, text: bool, colors: bool) -> list[Processor]:
     # Tracebacks become text before redaction, and without local variables: those hold tokens and content.
-    finish: list[Processor] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+    return [
         structlog.processors.format_exc_info,
         redact,
         _order_keys,
         _text_renderer(colors=colors) if text else structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
-    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_common(), processors=finish)
 
 
 def _text_renderer(*, colors: bool) -> structlog.dev.ConsoleRenderer:

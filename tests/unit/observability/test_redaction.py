@@ -59,9 +59,18 @@ def test_values_that_contain_themselves_end() -> None:
     assert "…" in str(redact(None, "info", {"loop": loop}))
 
 
-def test_long_texts_are_cut() -> None:
-    clean = redact_text("a" * (MAX_TEXT + 5))
-    assert clean.endswith("… (5 more characters)")
+def test_long_texts_lose_their_middle() -> None:
+    text = redact_text("beginning " + "middle " * 5000 + "end")
+    assert text.startswith("beginning middle")
+    assert "characters left out) middle" in text
+    assert text.endswith("middle end")
+    assert len(text) < MAX_TEXT + 100
+
+
+def test_a_secret_at_the_cut_leaves_no_rest() -> None:
+    text = redact_text("x" * 20_000 + " token=" + "s" * 8_000 + " end")
+    assert "ssss" not in text
+    assert text.endswith(" end")
 
 
 @pytest.mark.parametrize(
