@@ -40,6 +40,8 @@ _log = get_logger(__name__)
 #: For closing files and threads, once everything is saved or nothing could be started.
 _CLOSING_SECONDS = 5.0
 
+_THREADS_SECONDS = 1.0
+
 #: Rooms named in one log line; the number of all of them stands beside.
 _MOST_NAMED = 50
 
@@ -93,9 +95,13 @@ def serve(settings: Settings, *, build: Builder) -> ExitCode:
 
 
 def _threads_left() -> list[str]:
-    """Threads that would keep the interpreter from ending, for ever if they hang."""
+    """Threads that do not end within a second; the interpreter would wait for them, for ever if they hang."""
     own = threading.current_thread()
-    return [thread.name for thread in threading.enumerate() if thread is not own and not thread.daemon]
+    threads = [thread for thread in threading.enumerate() if thread is not own and not thread.daemon]
+    until = time.monotonic() + _THREADS_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return [thread.name for thread in threads if thread.is_alive()]
 
 
 def _leave_at_once(writer: LogWriter, code: ExitCode) -> NoReturn:
@@ -111,13 +117,14 @@ class Console:
     def __init__(self, writer: LogWriter) -> None:
         self._writer = writer
 
-    def ready(self, settings: Settings, port: int) -> None:
+    def ready(self, settings: Settings, port: int, max_connections: int) -> None:
         data = "in memory only, lost at exit" if settings.storage.memory_only else settings.storage.directory
         self._writer.write(
             f"\n  Collab Server {__version__} is ready\n\n"
             f"  Page       {base_url('http', settings, port)}\n"
             f"  Editors    {base_url('ws', settings, port)}<room>\n"
             f"  Data       {data}\n"
+            f"  Room for   {max_connections:,} connections\n"
             "  Stop       Ctrl-C\n\n"
         )
 
@@ -195,7 +202,7 @@ class Server:
     def _announce(self, port: int, max_connections: int) -> None:
         settings = self._settings
         if self._console is not None:
-            self._console.ready(settings, port)
+            self._console.ready(settings, port, max_connections)
             return
         _log.info(
             Event.SERVER_READY,

@@ -231,6 +231,7 @@ async def test_a_person_reads_addresses_and_how_to_stop(logged: list[dict[str, o
     text = stream.getvalue()
     assert "http://127.0.0.1:4321/" in text
     assert "ws://127.0.0.1:4321/<room>" in text
+    assert f"Room for   {run.max_connections:,} connections" in text
     assert "Ctrl-C again stops at once" in text
     assert "server_ready" not in _events(logged)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -89,3 +91,11 @@ def test_a_wrong_setting_is_told_without_a_traceback(served: list[Settings]) -> 
 def test_several_problems_are_counted() -> None:
     result = _run("config", "check", environment={"COLLAB_NOPE": "1", "COLLAB_LISTEN__PORT": "x"})
     assert "This configuration has 2 problems:" in result.stderr
+
+
+def test_small_commands_do_not_load_the_server() -> None:
+    program = "import sys, collab_server.cli; print(*{'fastapi', 'hypercorn', 'picows', 'pycrdt'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.strip() == ""
