@@ -6,7 +6,7 @@ Owns the routes. Health is the application's to know, numbers are `Metrics`', fi
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
@@ -28,9 +28,17 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
 def create_http_app(
-    *, health: HealthPort, metrics: Metrics, page_directory: Path = PAGE_DIRECTORY, base_path: str = ""
+    *,
+    health: HealthPort,
+    metrics: Metrics,
+    before_scrape: Callable[[], None] = lambda: None,
+    page_directory: Path = PAGE_DIRECTORY,
+    base_path: str = "",
 ) -> ASGIApp:
-    """Everything that is not a WebSocket. Reads the page from `page_directory` now and never again."""
+    """Everything that is not a WebSocket. Reads the page from `page_directory` now and never again.
+
+    `before_scrape` brings those numbers of `metrics` up to date that somebody else keeps; it must not wait.
+    """
     # FastAPI's own documentation pages load scripts from another site; ours must not.
     app = FastAPI(
         title="collab-server",
@@ -41,7 +49,7 @@ def create_http_app(
     )
     answer_errors_as_problems(app)
     app.include_router(health_routes(health))
-    app.include_router(_metrics_route(metrics))
+    app.include_router(_metrics_route(metrics, before_scrape))
     app.include_router(_page_routes(load_page(page_directory, base_path=base_path)))
     return SecurityHeaders(_UnderBasePath(app, base_path) if base_path else app)
 
@@ -57,7 +65,7 @@ class _UnderBasePath:
         await self._app({**scope, "root_path": self._base_path}, receive, send)
 
 
-def _metrics_route(metrics: Metrics) -> APIRouter:
+def _metrics_route(metrics: Metrics, before_scrape: Callable[[], None]) -> APIRouter:
     router = APIRouter()
     exposition = Exposition(metrics)
 
@@ -65,6 +73,7 @@ def _metrics_route(metrics: Metrics) -> APIRouter:
     async def read_metrics(request: Request) -> Response:
         if not _from_this_machine(request):
             return ProblemResponse(403, "Metrics are only for requests that come from this machine directly.")
+        before_scrape()
         return PlainTextResponse(
             exposition.render(), media_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"}
         )

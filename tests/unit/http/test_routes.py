@@ -74,6 +74,17 @@ async def test_metrics_are_text(client: httpx.AsyncClient) -> None:
     assert "collab_frames_sent_total 0.0" in answer.text
 
 
+async def test_numbers_that_others_keep_are_fetched_at_a_scrape() -> None:
+    metrics = Metrics()
+
+    def fetch() -> None:
+        metrics.connections_open = 7
+
+    app = create_http_app(health=_Health(), metrics=metrics, before_scrape=fetch)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
+        assert "collab_connections_open 7.0" in (await client.get("/metrics")).text
+
+
 @pytest.mark.parametrize("remote", ["10.0.0.7", "2001:db8::1", "not an address"])
 async def test_metrics_are_not_for_other_machines(page: Path, remote: str) -> None:
     async with _client(page, remote=remote) as client:
