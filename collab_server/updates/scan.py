@@ -21,9 +21,11 @@ def scan(data: bytes, limits: ScanLimits = DEFAULT_LIMITS) -> Update:
 
     Raises InvalidUpdate, whose `reason` says what to tell the sender; nothing else.
     """
-    update = scan_keystroke(data)
-    if update is not None:
-        return update
+    return scan_keystroke(data) or scan_all(data, limits)
+
+
+def scan_all(data: bytes, limits: ScanLimits) -> Update:
+    """`scan` without the short way for keystrokes."""
     try:
         structs, pos = _scan_sections(data, limits)
         deletes, pos = scan_deletes(data, pos, limits)

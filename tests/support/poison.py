@@ -1,7 +1,8 @@
 """Updates and state vectors that have broken clients, servers or libraries, each with what we do about it.
 
 The corpus for every way in: step 1, step 2, update; from a writer, a reader, and before authentication.
-F-numbers are those of the design's table of threats; cases without one were found while this server was written.
+F-numbers are those of the design's table of threats; cases without one were found while this server was
+written.
 """
 
 from __future__ import annotations
