@@ -1,0 +1,112 @@
+"""`python -m bench`: run the benchmark, check its targets, write the report. See README.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench import documents, machine, report, runner, syscalls
+from bench.plan import WORKLOADS
+from bench.processes import Cores
+from bench.results import Options, Results, run_counts
+from bench.systems import SYSTEMS, install_peers
+from bench.targets import Row, check, missed
+
+LATEST = runner.RESULTS / "latest.json"
+PUBLISHED = runner.RESULTS / "published.json"
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+_console = Console()
+
+
+@app.command()
+def run(
+    *,
+    workloads: Annotated[str, typer.Option(help="Comma-separated names.")] = ",".join(WORKLOADS),
+    systems: Annotated[str, typer.Option(help="Comma-separated names.")] = ",".join(SYSTEMS),
+    scale: Annotated[float, typer.Option(help="Fraction of each workload's size.")] = 1.0,
+    seconds: Annotated[float | None, typer.Option(help="Length of the measured window.")] = None,
+    repetitions: Annotated[int | None, typer.Option(help="Of each workload, instead of its own.")] = None,
+    output: Annotated[Path, typer.Option(help="Where the results go.")] = LATEST,
+    traces: Annotated[Path, typer.Option(help="Directory of the editing traces.")] = documents.TRACES,
+) -> None:
+    """Run workloads against systems, interleaved, then check the targets (exit 1 if one is missed)."""
+    chosen = [WORKLOADS[name] for name in workloads.split(",")]
+    names = systems.split(",")
+    if any(SYSTEMS[name].role == "peer" for name in names):
+        install_peers()
+    prepared = documents.prepare(traces)
+    cores = Cores.choose()
+    runner.SCRATCH.mkdir(parents=True, exist_ok=True)
+    options = Options(scale=scale, seconds=seconds, repetitions=repetitions)
+    results = Results(machine.facts(runner.SCRATCH), options, syscalls.measure(cores), [])
+    work = [options.apply(workload) for workload in chosen]
+    for repetition in range(max(workload.repetitions for workload in work)):
+        for workload in work:
+            if repetition >= workload.repetitions:
+                continue
+            for name in names:
+                values = runner.run_once(
+                    SYSTEMS[name], workload, cores=cores, documents=prepared, seed=repetition + 1
+                )
+                results.runs.append(values)
+                results.save(output)
+                _console.print(_line(values), highlight=False)
+    raise typer.Exit(_judge(results))
+
+
+@app.command(name="check")
+def check_targets(results: Annotated[Path, typer.Argument(help="A results file.")] = LATEST) -> None:
+    """Compare a results file with the targets (exit 1 if one is missed)."""
+    raise typer.Exit(_judge(Results.load(results)))
+
+
+@app.command(name="report")
+def write_report(
+    results: Annotated[
+        Path, typer.Argument(help="A results file; it becomes the published one.")
+    ] = PUBLISHED,
+) -> None:
+    """Write the tables and the chart of README.md from a results file."""
+    loaded = Results.load(results)
+    if results.resolve() != PUBLISHED.resolve():
+        loaded.save(PUBLISHED)
+    report.write(loaded)
+
+
+def _judge(results: Results) -> int:
+    rows = check(results)
+    _console.print(_table(rows))
+    return 1 if missed(rows) else 0
+
+
+def _line(values: dict[str, object]) -> str:
+    head = f"{values['workload']:12} {values['system']:17} {values['run_seconds']:>6} s  "
+    if values.get("failure"):
+        return head + "failed: " + str(values["failure"]).strip().splitlines()[-1][:120]
+    shown = [
+        f"{name} {value:.3g}"
+        for name in ("cpu_us_per_edit", "cpu_us_per_state", "cpu_us_per_join", "p50_ms", "p99_ms")
+        if isinstance(value := values.get(name), float)
+    ]
+    sound = "" if run_counts(values) else f"  NOT SOUND: lost {values.get('lost')}"
+    return head + "  ".join(shown) + sound
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(title="Targets")
+    for heading in ("workload", "target", "limit", "ours", "best peer", "floor", "verdict"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        style = {"met": "green", "MISSED": "bold red", "not measured": "yellow"}[row.verdict]
+        cells = (row.workload, row.target, row.limit, row.ours, row.best_peer, row.floor)
+        table.add_row(*cells, f"[{style}]{row.verdict}[/]")
+    return table
+
+
+if __name__ == "__main__":
+    app()

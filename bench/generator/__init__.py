@@ -1,0 +1,1 @@
+"""The load generator: one process that plays every client of a workload and measures at each of them."""

@@ -1,0 +1,168 @@
+"""The workloads as values, how they shrink, and the job that the generator is given.
+
+Owns every number that defines a workload. Knows nothing of servers or of sockets.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["typing", "storm", "idle", "replay"]
+Document = Literal["none", "automerge-paper", "large"]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One workload. Rates are per client; `seconds` is the measured window, `warmup_seconds` come before.
+
+    `shrinks` names what a scale below 1 makes smaller: the number of clients in the one room, or of rooms.
+    """
+
+    name: str
+    kind: Kind
+    summary: str
+    clients_per_room: int
+    rooms: int = 1
+    typists_per_room: int = 0
+    edits_per_second: float = 0.0
+    cursor_with_edit: bool = False
+    awareness_per_second: float = 0.0
+    echoes: bool = False
+    document: Document = "none"
+    seconds: float = 10.0
+    warmup_seconds: float = 2.0
+    drain_seconds: float = 30.0
+    repetitions: int = 3
+    shrinks: Literal["clients", "rooms", "nothing"] = "clients"
+
+    @property
+    def clients(self) -> int:
+        return self.rooms * self.clients_per_room
+
+    def scaled(self, scale: float) -> Workload:
+        """The same work at a fraction of its size; at least two clients remain in a room."""
+        if scale == 1 or self.shrinks == "nothing":
+            return self
+        if self.shrinks == "rooms":
+            return dataclasses.replace(self, rooms=max(1, round(self.rooms * scale)))
+        clients = max(2, round(self.clients_per_room * scale))
+        typists = min(clients, max(1, round(self.typists_per_room * scale))) if self.typists_per_room else 0
+        return dataclasses.replace(self, clients_per_room=clients, typists_per_room=typists)
+
+
+WORKLOADS = {
+    workload.name: workload
+    for workload in (
+        Workload(
+            name="class",
+            kind="typing",
+            summary="1 room, 30 clients, all typing 10 edits/s, a cursor with each edit",
+            clients_per_room=30,
+            typists_per_room=30,
+            edits_per_second=10,
+            cursor_with_edit=True,
+            echoes=True,
+        ),
+        Workload(
+            name="lecture",
+            kind="typing",
+            summary="1 room, 300 clients, all typing 2 edits/s",
+            clients_per_room=300,
+            typists_per_room=300,
+            edits_per_second=2,
+        ),
+        Workload(
+            name="school",
+            kind="typing",
+            summary="1,000 rooms of 5 clients, 2 of them typing an edit every 2 s",
+            rooms=1000,
+            clients_per_room=5,
+            typists_per_room=2,
+            edits_per_second=0.5,
+            repetitions=2,
+            shrinks="rooms",
+        ),
+        Workload(
+            name="lone",
+            kind="typing",
+            summary="1 room, 2 clients, one of them typing 10 edits/s, nothing else on the server",
+            clients_per_room=2,
+            typists_per_room=1,
+            edits_per_second=10,
+            seconds=6.0,
+            warmup_seconds=1.0,
+            shrinks="nothing",
+        ),
+        Workload(
+            name="presence",
+            kind="typing",
+            summary="1 room, 500 clients, awareness at 1 Hz each, 5 of them typing 2 edits/s",
+            clients_per_room=500,
+            typists_per_room=5,
+            edits_per_second=2,
+            awareness_per_second=1,
+            echoes=True,
+            seconds=6.0,
+            warmup_seconds=1.0,
+            repetitions=2,
+        ),
+        Workload(
+            name="storm",
+            kind="storm",
+            summary="300 clients join one room with the automerge-paper document at the same moment",
+            clients_per_room=300,
+            document="automerge-paper",
+        ),
+        Workload(
+            name="storm-large",
+            kind="storm",
+            summary="150 clients join one room with a document of 4 MB at the same moment",
+            clients_per_room=150,
+            document="large",
+        ),
+        Workload(
+            name="idle",
+            kind="idle",
+            summary="10,000 connections in 2,000 rooms, no traffic",
+            rooms=2000,
+            clients_per_room=5,
+            seconds=3.0,
+            repetitions=1,
+            shrinks="rooms",
+        ),
+        Workload(
+            name="replay",
+            kind="replay",
+            summary="the friendsforever history by two clients, as fast as acknowledgement allows",
+            clients_per_room=2,
+            drain_seconds=60.0,
+            repetitions=1,
+            shrinks="nothing",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of one workload against one server, as handed to the generator process."""
+
+    workload: Workload
+    port: int
+    dialect: str
+    server_pid: int
+    core: int | None
+    keeps_documents: bool
+    documents: str
+    seed: int = 1
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        raw: dict[str, Any] = json.loads(text)
+        return cls(**{**raw, "workload": Workload(**raw["workload"])})
