@@ -9,12 +9,16 @@ const SERVER = process.env.COLLAB_SERVER ?? 'ws://127.0.0.1:1234';
 const CONTENT_SECURITY_POLICY =
   "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self' 'unsafe-inline'";
 
-/** Every WebSocket path is a room, every other request is the page's own. */
+/** Every WebSocket path is a room, save the one that Vite itself uses; every other request is the page's own. */
+function isForRoom({ headers }: IncomingMessage): boolean {
+  return headers.upgrade !== undefined && !headers['sec-websocket-protocol']?.startsWith('vite-');
+}
+
 const roomProxy = {
   '^/': {
     target: SERVER,
     ws: true,
-    bypass: (request: IncomingMessage) => (request.headers.upgrade === undefined ? request.url : undefined),
+    bypass: (request: IncomingMessage) => (isForRoom(request) ? undefined : request.url),
   },
 };
 

@@ -1,5 +1,7 @@
 /** The composition root of the page: builds the services, shows the app, guards unsaved work. */
 
+// For its effect: it lets components follow the signals that they read, from the first one drawn.
+import '@preact/signals';
 import { render } from 'preact';
 import { App } from './app/app';
 import { type Services, ServicesContext } from './app/services';

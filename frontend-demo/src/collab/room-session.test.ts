@@ -74,8 +74,32 @@ describe('connecting', () => {
     const { session, provider } = await openSavedSession();
     provider.end({ code: 4403, reason: 'forbidden' });
     expect(session.connection.value).toMatchObject({ phase: 'refused', closing: { code: 4403 } });
+    const clock = () => session.awareness.meta.get(session.doc.clientID)?.clock ?? 0;
+    const before = clock();
     session.retry();
+    expect(clock()).toBeGreaterThan(before);
     expect(provider.calls).toEqual(['connect', 'disconnect', 'connect']);
+    expect(session.connection.value.phase).toBe('reconnecting');
+  });
+});
+
+describe('a network that goes away', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('is noticed although the socket looks open, and tried again when it is back', async () => {
+    const network = { onLine: true };
+    const browser = new EventTarget();
+    vi.stubGlobal('window', browser);
+    vi.stubGlobal('navigator', network);
+    const { session, provider } = await openSavedSession();
+    network.onLine = false;
+    browser.dispatchEvent(new Event('offline'));
+    expect(provider.calls).toEqual(['connect', 'disconnect', 'connect']);
+    provider.lose(null);
+    expect(session.connection.value.phase).toBe('offline');
+    network.onLine = true;
+    browser.dispatchEvent(new Event('online'));
+    expect(provider.calls.at(-1)).toBe('connect');
     expect(session.connection.value.phase).toBe('reconnecting');
   });
 });

@@ -74,8 +74,7 @@ export class RoomSession {
   /** Tries now, also after the server has closed for good. */
   retry(): void {
     this.#connection.dispatch({ type: 'retried' });
-    this.#provider.disconnect();
-    this.#provider.connect();
+    this.#reconnect();
   }
 
   /** Others no longer see this person here; the connection goes on. */
@@ -94,6 +93,15 @@ export class RoomSession {
     this.#connection.destroy();
     this.#provider.destroy();
     this.doc.destroy();
+  }
+
+  #reconnect(): void {
+    this.#provider.disconnect();
+    // Leaving told the others that we are gone, under the clock of our last state. Without a newer one they
+    // would take our return for an old message and not show us until the next renewal.
+    const state = this.awareness.getLocalState();
+    if (state !== null) this.awareness.setLocalState(state);
+    this.#provider.connect();
   }
 
   #followProvider(): void {
@@ -183,8 +191,12 @@ export class RoomSession {
   #followNetwork(): void {
     if (typeof window === 'undefined') return;
     const onChange = () => {
+      const { phase } = this.connection.peek();
       this.#connection.dispatch({ type: 'network', up: navigator.onLine });
-      if (navigator.onLine && this.connection.value.phase !== 'refused') this.#provider.connect();
+      // A socket on a lost network looks open for half a minute. A new one tells at once, and is no loss where
+      // the network does not matter, as on the server's own machine.
+      if (!navigator.onLine && phase === 'online') this.#reconnect();
+      else if (phase !== 'refused') this.#provider.connect();
     };
     if (!navigator.onLine) this.#connection.dispatch({ type: 'network', up: false });
     window.addEventListener('online', onChange);

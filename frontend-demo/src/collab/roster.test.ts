@@ -8,12 +8,16 @@ describe('mergeRoster', () => {
   it('puts oneself first and the others by name', () => {
     const states = new Map<number, unknown>([
       [3, user('z', 'Zoe')],
+      [4, user('b', 'Pupil 10')],
+      [5, user('c', 'Pupil 9')],
       [1, user('me', 'Mira')],
       [2, user('a', 'Ada')],
     ]);
     expect(mergeRoster(states, 1, ME).map(({ name, isSelf }) => [name, isSelf])).toEqual([
       ['Mira', true],
       ['Ada', false],
+      ['Pupil 9', false],
+      ['Pupil 10', false],
       ['Zoe', false],
     ]);
   });

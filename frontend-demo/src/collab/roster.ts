@@ -5,6 +5,9 @@
 import { cleanName, type Identity } from './identity';
 import { safeColor } from './palette';
 
+/** "Pupil 2" before "Pupil 10". */
+const BY_NAME = new Intl.Collator(undefined, { numeric: true });
+
 export interface Person {
   /** Stable while the person is here. */
   readonly key: string;
@@ -71,7 +74,7 @@ function joined(known: Person, other: Person): Person {
 
 function compare(left: Person, right: Person): number {
   if (left.isSelf !== right.isSelf) return left.isSelf ? -1 : 1;
-  return left.name.localeCompare(right.name) || (left.key < right.key ? -1 : 1);
+  return BY_NAME.compare(left.name, right.name) || (left.key < right.key ? -1 : 1);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -25,15 +25,21 @@ describe('followCaretActivity', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it('shows the name of who moves, for a while', () => {
+  it.each(['moves', 'writes'])('shows the name of who %s, for a while', (activity) => {
     const awareness = new Awareness(new Y.Doc());
     const root = document.createElement('div');
     const caret = caretElement({ id: 'a"]', name: 'Ada' });
     caret.classList.remove('is-active');
     root.append(caret);
     const stop = followCaretActivity(awareness, root);
-    awareness.states.set(7, { user: { id: 'a"]', name: 'Ada' } });
-    awareness.emit('change', [{ added: [], updated: [7], removed: [] }, 'remote']);
+    const other = new Y.Doc();
+    awareness.states.set(other.clientID, { user: { id: 'a"]', name: 'Ada' } });
+    if (activity === 'moves') {
+      awareness.emit('change', [{ added: [], updated: [other.clientID], removed: [] }, 'remote']);
+    } else {
+      other.getText('t').insert(0, 'x');
+      Y.applyUpdate(awareness.doc, Y.encodeStateAsUpdate(other));
+    }
     expect(caret.classList.contains('is-active')).toBe(true);
     vi.advanceTimersByTime(2_500);
     expect(caret.classList.contains('is-active')).toBe(false);

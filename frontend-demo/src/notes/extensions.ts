@@ -6,6 +6,7 @@
 import { type Extensions, getSchema } from '@tiptap/core';
 import { Collaboration } from '@tiptap/extension-collaboration';
 import { CollaborationCaret } from '@tiptap/extension-collaboration-caret';
+import { Link } from '@tiptap/extension-link';
 import { TaskItem, TaskList } from '@tiptap/extension-list';
 import { Placeholder } from '@tiptap/extensions';
 import type { Schema } from '@tiptap/pm/model';
@@ -30,12 +31,14 @@ function contentExtensions(): Extensions {
       // It would write into the document whenever a note ends with a list or a quote, at every reader's page at
       // once. `note-editor.tsx` adds a paragraph when somebody asks for one.
       trailingNode: false,
-      link: {
-        openOnClick: false,
-        defaultProtocol: 'https',
-        isAllowedUri: (url, context) => context.defaultValidate(url) && hasAllowedProtocol(url),
-        HTMLAttributes: { rel: 'noopener noreferrer nofollow', target: '_blank' },
-      },
+      link: false,
+    }),
+    // What is typed behind a link does not belong to it.
+    Link.extend({ inclusive: false }).configure({
+      openOnClick: false,
+      defaultProtocol: 'https',
+      isAllowedUri: (url, context) => context.defaultValidate(url) && hasAllowedProtocol(url),
+      HTMLAttributes: { rel: 'noopener noreferrer nofollow', target: '_blank' },
     }),
     TaskList,
     TaskItem.configure({

@@ -8,6 +8,8 @@ const MAIL = /^[^\s@/]+@[^\s@/]+\.[^\s@/]+$/;
 export function linkAddress(typed: string): string | undefined {
   const text = typed.trim();
   if (text === '' || /\s/.test(text) || !hasAllowedProtocol(text)) return undefined;
-  const address = /^[a-z][a-z0-9+-]*:/i.test(text) ? text : `${MAIL.test(text) ? 'mailto:' : 'https://'}${text}`;
+  const address = /^[a-z][a-z0-9+-]*:/i.test(text)
+    ? text
+    : `${MAIL.test(text) ? 'mailto:' : 'https://'}${text}`;
   return URL.canParse(address) ? address : undefined;
 }

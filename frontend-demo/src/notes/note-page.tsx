@@ -41,12 +41,12 @@ function OpenNote({ session }: { session: RoomSession }) {
       <button type="button" class="note__skip no-print" onClick={() => editor?.commands.focus()}>
         {strings.app.skip}
       </button>
-      <div class="note__head">
+      <header class="note__head">
         <NoteBar session={session} />
         {session.connection.value.phase !== 'refused' && (
           <div class="note__tools no-print">{editor !== undefined && <Toolbar editor={editor} />}</div>
         )}
-      </div>
+      </header>
       <main class="note__main">
         <NoteNotices session={session} />
         {session.loaded.value && (
@@ -62,7 +62,7 @@ function OpenNote({ session }: { session: RoomSession }) {
 function NoteBar({ session }: { session: RoomSession }) {
   const { router } = useServices();
   return (
-    <header class="note__bar">
+    <div class="note__bar">
       <Link class="note__home" to={router.startPath} label={strings.app.home}>
         <Icon shape={NotebookPen} size={20} />
       </Link>
@@ -79,7 +79,7 @@ function NoteBar({ session }: { session: RoomSession }) {
       />
       <Status session={session} />
       <People people={session.people.value} />
-    </header>
+    </div>
   );
 }
 
