@@ -31,10 +31,8 @@ class EventGate(Generic[Event]):
     def offer(self, event: Event) -> None:
         if self.is_clear:
             self._run(event)
-            return
-        if self._waiting is None:
-            self._waiting = deque()
-        self._waiting.append(event)
+        else:
+            self._keep(event)
         self._drain()
 
     def shut(self) -> None:
@@ -50,6 +48,11 @@ class EventGate(Generic[Event]):
         waiting, self._waiting = self._waiting, None
         self.is_shut = False
         return list(waiting or ())
+
+    def _keep(self, event: Event) -> None:
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(event)
 
     def _drain(self) -> None:
         while self._waiting and not self.is_shut and not self._is_handling:

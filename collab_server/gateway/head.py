@@ -48,7 +48,7 @@ class RequestHead:
 
 
 class HeadReader:
-    """Collects bytes until one request head is complete."""
+    """Collects bytes until one request head is complete. `max_bytes` counts its final empty line."""
 
     __slots__ = ("_buffer", "_max_bytes", "_max_headers")
 
@@ -72,25 +72,26 @@ class HeadReader:
         Raises RefusedRequest; then nothing more may be fed.
         """
         old = len(self._buffer)
+        unchecked = old - self._buffer.endswith(b"\r")
         self._buffer += data
-        if not old:
-            self._refuse_other_protocols()
+        self._refuse_tls(old)
         start = self._skip_empty_line()
         end = self._buffer.find(_END, max(start, old - len(_END) + 1))
-        self._refuse_bare_newline(max(0, old - 1), end if end >= 0 else len(self._buffer))
-        if (end if end >= 0 else len(self._buffer)) > self._max_bytes:
+        size = len(self._buffer) if end < 0 else end + len(_END)
+        self._refuse_bare_newline(unchecked, size)
+        if size > self._max_bytes:
             raise self._too_large(start)
         if end < 0:
             return None
         head = parse_head(bytes(self._buffer[start:end]), max_headers=self._max_headers)
-        return head, bytes(self._buffer[end + len(_END) :])
+        return head, bytes(self._buffer[size:])
 
     def _skip_empty_line(self) -> int:
         """Some clients send an empty line first (RFC 9112 §2.2)."""
         return 2 if self._buffer.startswith(b"\r\n") else 0
 
-    def _refuse_other_protocols(self) -> None:
-        if self._buffer.startswith(b"\x16\x03"):
+    def _refuse_tls(self, old: int) -> None:
+        if old < 2 and self._buffer.startswith(b"\x16\x03"):
             raise RefusedRequest(
                 400, "This port does not speak TLS. Use http:// or ws://, or TLS in a proxy before it."
             )

@@ -45,7 +45,7 @@ class HttpService:
         self._config = _hypercorn_config(settings)
         self._context = WorkerContext(None)
         self._stall_seconds = settings.http_stall_timeout_seconds
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.Transport] = {}
 
     def take(self, transport: asyncio.Transport, received: bytes, *, on_gone: Callable[[], None]) -> None:
         """Serve this connection. `received` are the bytes read so far. `on_gone`: once, at its end."""
@@ -59,16 +59,18 @@ class HttpService:
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         server = _Http1Server(self._app, loop, self._config, self._context, {}, reader, writer)
         task = loop.create_task(self._serve(server, transport, on_gone), name="gateway http connection")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._connections[task] = transport
+        task.add_done_callback(self._connections.pop)
 
     async def close(self, *, grace_seconds: float) -> None:
         """End idle connections, let running requests finish within the grace, then cancel them."""
         await self._context.terminated.set()
-        if not self._tasks:
+        if not self._connections:
             return
-        _, running = await asyncio.wait(set(self._tasks), timeout=grace_seconds)
+        _, running = await asyncio.wait(set(self._connections), timeout=grace_seconds)
         for task in running:
+            # First the transport: a cancelled task still waits until the remote has read what was written.
+            self._connections[task].abort()
             task.cancel()
         if running:
             await asyncio.wait(running)

@@ -121,7 +121,10 @@ class Listener:
         self._quiet.clear()
         self._heads.add(head)
         cap = self._settings.max_connections
-        return cap is None or self.counts.open <= cap + self._settings.http_reserve
+        if cap is None or self.counts.open <= cap + self._settings.http_reserve:
+            return True
+        self.counts.over_cap += 1
+        return False
 
     def head_done(self, head: HeadProtocol) -> None:
         self._heads.discard(head)
