@@ -26,7 +26,7 @@ from collab_server.gateway.settings import GatewaySettings
 from collab_server.gateway.sockets import resolve
 from collab_server.http.health import NotReady
 from collab_server.http.routes import create_http_app
-from collab_server.observability.metrics import Metrics
+from collab_server.observability.metrics import ClientClose, Metrics
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.rooms.limits import Pace, RoomLimits
 from collab_server.runtime.heartbeat import Heartbeat
@@ -65,6 +65,7 @@ class Application:
     ) -> None:
         self.settings = settings
         self.metrics = Metrics(edit_budget_seconds=settings.latency.edit_seconds)
+        self.metrics.connections_closed.update(dict.fromkeys([*CloseReason, *ClientClose], 0))
         self._max_connections = max_connections
         self._lock = _lock_of(settings.storage)
         self._journal = journal if journal is not None else _journal_of(settings.storage)
@@ -112,7 +113,12 @@ class Application:
             host=listen.host,
             port=listen.port,
             acceptor=self.entrance.accept,
-            asgi_app=create_http_app(health=self, metrics=self.metrics, base_path=listen.base_path),
+            asgi_app=create_http_app(
+                health=self,
+                metrics=self.metrics,
+                before_scrape=self._count_connections,
+                base_path=listen.base_path,
+            ),
             settings=_gateway_settings(self.settings, self._max_connections),
         )
 
@@ -121,6 +127,15 @@ class Application:
         """The port that was bound."""
         assert self._listener is not None
         return self._listener.port
+
+    def _count_connections(self) -> None:
+        """Copy what the listener counts into the metrics."""
+        if self._listener is None:
+            return
+        counts = self._listener.counts
+        self.metrics.connections_open = counts.open
+        self.metrics.connections_opened = counts.websockets
+        self.metrics.connections_refused = sum(counts.refused.values()) + counts.over_cap + counts.timed_out
 
     def not_ready(self) -> Collection[NotReady]:
         """Implements `HealthPort`."""
@@ -196,7 +211,9 @@ def _room_policy(settings: Settings) -> RoomPolicy:
         document_bytes=rooms.max_document_bytes,
         held_bytes=rooms.max_held_bytes,
         held_seconds=rooms.held_seconds,
+        document_clients=rooms.max_document_clients,
         awareness_state_bytes=rooms.max_awareness_entry_bytes,
+        awareness_clients_per_member=rooms.max_awareness_clients_per_session,
         awareness_tombstone_seconds=rooms.awareness_tombstone_seconds,
         awareness_expiry_seconds=rooms.awareness_entry_max_age_seconds,
     )
@@ -227,6 +244,7 @@ def _gateway_settings(settings: Settings, max_connections: int | None) -> Gatewa
         head_max_bytes=listen.max_head_bytes,
         head_max_headers=listen.max_headers,
         message_max_bytes=sessions.max_frame_bytes,
+        message_max_fragments=sessions.max_fragments,
         close_timeout_seconds=sessions.close_seconds,
         write_high_bytes=sessions.send_buffer_bytes,
         write_low_bytes=sessions.send_buffer_bytes // 4,

@@ -226,10 +226,6 @@ class LimitSettings(Section):
     max_update_depth: int = Field(
         default=64, ge=1, le=256, description="Deepest nesting of a value or of JSON in one update."
     )
-    new_clients_per_minute: Count = Field(
-        default=16,
-        description="Client ids one session may add to a document each minute outside its first sync.",
-    )
 
 
 class LogSettings(Section):
@@ -246,10 +242,6 @@ class LatencySettings(Section):
     """Latency budgets as a user perceives them; the server reports when they are broken."""
 
     edit_seconds: Seconds = Field(default=0.150, description="From an edit to its arrival at another client.")
-    chat_seconds: Seconds = Field(default=0.250, description="From a chat message to its arrival.")
-    poll_seconds: Seconds = Field(
-        default=0.500, description="From a vote to the result on everybody's screen."
-    )
 
 
 class Settings(Section):

@@ -24,31 +24,20 @@ class Event(StrEnum):
     FILE_LIMIT_LOW = "file_limit_low"
     LOG_LINES_DROPPED = "log_lines_dropped"
 
-    # The listener
-    LISTENER_FAILED = "listener_failed"
-    LISTENER_RECOVERED = "listener_recovered"
-    CONNECTION_REFUSED = "connection_refused"
-
     # Rooms
     ROOM_OPENED = "room_opened"
     ROOM_LOAD_FAILED = "room_load_failed"
-    ROOM_DRAINING = "room_draining"
     ROOM_UNLOADED = "room_unloaded"
-    ROOM_FAILED = "room_failed"
 
     # Sessions
     SESSION_OPENED = "session_opened"
     SESSION_CLOSED = "session_closed"
     SESSION_REFUSED = "session_refused"
-    SESSION_FAILED = "session_failed"
     UPDATE_REFUSED = "update_refused"
 
     # Saving
     SAVE_FAILED = "save_failed"
     SAVE_RECOVERED = "save_recovered"
-    UNSAVED_LIMIT_REACHED = "unsaved_limit_reached"
-    JOURNAL_OPENED = "journal_opened"
-    JOURNAL_UNREADABLE = "journal_unreadable"
 
     # Anything that nobody expected
     TASK_FAILED = "task_failed"

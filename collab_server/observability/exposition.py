@@ -36,7 +36,6 @@ _COUNTERS = {
     "awareness_frames_received": "Awareness messages received, recognised echoes included.",
     "awareness_frames_sent": "Awareness messages sent, counted once for each connection.",
     "awareness_echoes_dropped": "Awareness messages dropped as echoes of our own.",
-    "awareness_entries_refused": "Awareness entries refused: too large, not JSON, or another session's.",
     "rooms_loaded": "Rooms opened from the journal.",
     "room_loads_failed": "Rooms that could not be opened.",
     "commits": "Commits of the journal.",

@@ -19,7 +19,6 @@ class ClientClose(Enum):
 
     CLIENT_LEFT = "the client closed it"
     CONNECTION_LOST = "it broke without a close"
-    SILENT = "no answer to a ping"
 
 
 class Labelled(dict[Enum, int]):
@@ -73,7 +72,6 @@ class Metrics:
 
     __slots__ = (
         "awareness_echoes_dropped",
-        "awareness_entries_refused",
         "awareness_frames_received",
         "awareness_frames_sent",
         "bytes_received",
@@ -133,7 +131,6 @@ class Metrics:
         self.awareness_frames_received = 0
         self.awareness_frames_sent = 0
         self.awareness_echoes_dropped = 0
-        self.awareness_entries_refused = 0
         # Rooms
         self.rooms_open = 0
         self.rooms_loaded = 0

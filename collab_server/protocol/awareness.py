@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from collab_server.errors import BadMessage
 from collab_server.protocol import json_text
-from collab_server.protocol.varint import read_bytes, read_varuint, write_bytes, write_varuint
+from collab_server.protocol.varint import read_varuint, write_bytes, write_varuint
 
 #: The state of a client that has left.
 LEFT = b"null"
@@ -47,13 +47,14 @@ def decode_entries(data: bytes, *, max_entries: int, max_state_bytes: int) -> li
     for _ in range(count):
         client, position = read_varuint(data, position)
         clock, position = read_varuint(data, position)
-        state, position = read_bytes(data, position)
-        if len(state) > max_state_bytes:
+        size, start = read_varuint(data, position)
+        position = start + size
+        if size > max_state_bytes:
             raise BadMessage(f"the awareness state of a client is over {max_state_bytes} bytes")
-        entries.append(AwarenessEntry(client, clock, _checked(state)))
+        entries.append(AwarenessEntry(client, clock, _checked(data[start:position])))
     if position != len(data):
-        raise BadMessage("bytes follow the awareness entries")
-    if len({entry.client for entry in entries}) != count:
+        raise BadMessage("the awareness entries do not end where the frame does")
+    if count > 1 and len({entry.client for entry in entries}) != count:
         raise BadMessage("a client stands twice in one awareness frame")
     return entries
 

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 MAX_DEPTH = 64
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+# A string that does not end takes the rest of the text, so that a text is passed over once.
+_BRACKET_OR_STRING = re.compile(r'[\[{]|([\]}])|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
 def parse(text: str, max_depth: int = MAX_DEPTH) -> Any:
@@ -21,7 +22,7 @@ def parse(text: str, max_depth: int = MAX_DEPTH) -> Any:
     """
     if _deeper_than(text, max_depth):
         raise ValueError(f"nested deeper than {max_depth}")
-    return json.loads(text, parse_constant=_refuse, parse_int=_zero, parse_float=_zero)
+    return _decode(text)
 
 
 def _deeper_than(text: str, limit: int) -> bool:
@@ -29,13 +30,13 @@ def _deeper_than(text: str, limit: int) -> bool:
     if text.count("[") + text.count("{") <= limit:
         return False
     depth = 0
-    for mark in _STRING.sub("", text):
-        if mark in "[{":
+    for token in _BRACKET_OR_STRING.finditer(text):
+        if token[1]:
+            depth -= 1
+        elif token[0][0] != '"':
             depth += 1
             if depth > limit:
                 return True
-        elif mark in "]}":
-            depth -= 1
     return False
 
 
@@ -46,3 +47,6 @@ def _refuse(constant: str) -> NoReturn:
 def _zero(_number: str) -> int:
     # int() refuses 4,300 digits and float() costs time; neither value is wanted.
     return 0
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse, parse_int=_zero, parse_float=_zero).decode

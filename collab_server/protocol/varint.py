@@ -34,6 +34,8 @@ def read_varuint(data: bytes, position: int) -> tuple[int, int]:
 
     Raises BadMessage if the bytes end early, the integer is longer than ten bytes or above 2^53 - 1.
     """
+    if position < len(data) and (first := data[position]) < 0x80:
+        return first, position + 1
     value = 0
     shift = 0
     end = min(len(data), position + _MAX_VARINT_BYTES)

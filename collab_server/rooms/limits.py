@@ -10,6 +10,7 @@ class RoomLimits:
     """Every buffer of a room has its bound here."""
 
     document_bytes: int = 50_000_000
+    document_clients: int = 50_000
     held_bytes: int = 4_000_000
     held_seconds: float = 600.0
     awareness_state_bytes: int = 16_384

@@ -139,7 +139,7 @@ class Room:
 
         Raises InvalidUpdate, and then nothing has changed, if the document would grow too large.
         """
-        self._check_size(size_bytes)
+        self._check_size(update, size_bytes)
         accepted = self._index.integrate(update)
         changed = bool(accepted.runs or accepted.deletes)
         if changed:
@@ -153,10 +153,19 @@ class Room:
         ask = member.ask(self._gap(accepted.held, update.deletes))
         return Outcome(changed, bool(accepted.held) and not dropped, ask, dropped)
 
-    def _check_size(self, size_bytes: int) -> None:
-        limit = self._limits.document_bytes
-        if self._blocks.size_bytes + size_bytes > limit:
-            raise InvalidUpdate(RefusalReason.TOO_LARGE, f"the document would grow over {limit} bytes")
+    def _check_size(self, update: Update, size_bytes: int) -> None:
+        limits, state = self._limits, self._index.state
+        if self._blocks.size_bytes + size_bytes > limits.document_bytes:
+            raise InvalidUpdate(
+                RefusalReason.TOO_LARGE, f"the document would grow over {limits.document_bytes} bytes"
+            )
+        # The sum is nearly always far from the limit; only near it are the new ones counted.
+        if len(state) + len(update.structs) > limits.document_clients:
+            new = {run.client for run in update.structs}.difference(state)
+            if len(state) + len(new) > limits.document_clients:
+                raise InvalidUpdate(
+                    RefusalReason.TOO_LARGE, f"the document has {limits.document_clients} client ids already"
+                )
 
     def _hold(self, member: Member, structs: Sequence[Struct]) -> int:
         """Let structs wait; how many could not."""

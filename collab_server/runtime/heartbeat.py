@@ -6,6 +6,7 @@ Owns the pace alone; what is due is decided by the session and the room.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
@@ -17,6 +18,7 @@ from collab_server.runtime.session import Session
 _PORTIONS = 10
 _SESSION_PERIOD_SECONDS = 1.0
 _ROOM_PERIOD_SECONDS = 5.0
+_LAG_MEMORY_SECONDS = 60.0
 
 
 class Heartbeat:
@@ -31,6 +33,9 @@ class Heartbeat:
         self._sessions = sessions
         self._rooms = rooms
         self._metrics = metrics
+        self._beat_lags: deque[float] = deque(
+            maxlen=int(_LAG_MEMORY_SECONDS / _SESSION_PERIOD_SECONDS) * _PORTIONS
+        )
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -66,4 +71,5 @@ class Heartbeat:
 
     def _observe_lag(self, seconds: float) -> None:
         self._metrics.loop_lag_seconds.observe(seconds)
-        self._metrics.loop_lag_max_seconds = max(self._metrics.loop_lag_max_seconds, seconds)
+        self._beat_lags.append(seconds)
+        self._metrics.loop_lag_max_seconds = max(self._beat_lags)

@@ -18,8 +18,9 @@ from collab_server.protocol import messages
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.rooms.awareness import AwarenessOutcome
 from collab_server.rooms.limits import Pace
+from collab_server.rooms.member import Member
 from collab_server.rooms.room import Authors, Delta, HeldRow, Outcome, Room
-from collab_server.runtime.connection import Frame
+from collab_server.runtime.connection import Connection, Frame
 from collab_server.runtime.persister import Persister, Removal
 from collab_server.types import RoomKey, StateVector
 from collab_server.updates import Update
@@ -49,7 +50,7 @@ class RoomRunner:
         self.room = room
         self.closed = False
         self.sessions: dict[Session, None] = {}
-        self._at_head: dict[Session, None] = {}
+        self._at_head: dict[Session, Connection] = {}
         self._behind: dict[Session, StateVector] = {}
         self._waiting_for_save: dict[Session, None] = {}
         self._pace = pace
@@ -97,9 +98,10 @@ class RoomRunner:
         if self.room.has_pending:
             self._flush(self._loop.time())
         session.send(self._step_2(state_vector))
+        self._metrics.sync_steps_sent += 1
         self._send_snapshot(session)
         if session not in self._behind:
-            self._at_head[session] = None
+            self._at_head[session] = session.connection
 
     def _step_2(self, state_vector: StateVector) -> Frame:
         if state_vector:
@@ -120,7 +122,7 @@ class RoomRunner:
 
     def falls_behind(self, session: Session) -> None:
         """The session's buffer is full: nothing more is written to it until it drains."""
-        if self._at_head.pop(session, False) is None:
+        if self._at_head.pop(session, None) is not None:
             self._behind[session] = self.room.flushed_state()
 
     def catches_up(self, session: Session) -> None:
@@ -131,7 +133,7 @@ class RoomRunner:
         self._flush(self._loop.time())
         session.send(Frame(messages.encode_update(self.room.step_2(state_vector))))
         self._send_snapshot(session)
-        self._at_head[session] = None
+        self._at_head[session] = session.connection
 
     # --- what comes ---
 
@@ -210,14 +212,15 @@ class RoomRunner:
         if self.room.awareness.has_pending:
             announcement = self._announcement(now, listeners, riding=delta is not None)
         if delta is not None:
-            self._window_ends = now + self._pace.window(listeners)
+            window = self._pace.window(listeners)
+            self._window_ends = now + window
             self._save(delta)
-            self._broadcast(Frame(messages.encode_update(delta.update)), delta, announcement)
+            self._broadcast(Frame(messages.encode_update(delta.update)), announcement, delta.sole_author, now)
             self._metrics.deltas_flushed += 1
+            self._metrics.flush_window_seconds.observe(window)
             self._metrics.edit_latency_seconds.observe(self._loop.time() - delta.since)
         elif announcement is not None:
-            for session in list(self._at_head):
-                session.send(announcement)
+            self._broadcast(announcement, None, None, now)
 
     def _announcement(self, now: float, listeners: int, *, riding: bool) -> Frame | None:
         slack = self._pace.window(listeners) if riding else 0.001
@@ -226,19 +229,32 @@ class RoomRunner:
             return None
         self._awareness_due = now + self._pace.awareness_interval(listeners)
         merged = self.room.awareness.flush()
-        return Frame(messages.encode_awareness(merged)) if merged is not None else None
+        if merged is None:
+            return None
+        self._metrics.awareness_frames_sent += listeners
+        return Frame(messages.encode_awareness(merged))
 
-    def _broadcast(self, frame: Frame, delta: Delta, announcement: Frame | None) -> None:
-        author = delta.sole_author
+    def _broadcast(self, frame: Frame, second: Frame | None, author: Member | None, now: float) -> None:
+        """Write to everybody at the head; the author of all of `frame` gets only the second."""
         # A copy, because a write can find the socket full and take its session from the head.
-        for session in list(self._at_head):
+        for session, connection in list(self._at_head.items()):
+            session.last_sent = now
             if session.member is author:
-                if announcement is not None:
-                    session.send(announcement)
-            elif announcement is not None:
-                session.send_pair(frame, announcement)
+                if second is not None:
+                    connection.send(second)
+            elif second is None:
+                connection.send(frame)
             else:
-                session.send(frame)
+                connection.send_pair(frame, second)
+        self._count_sent(frame, second)
+
+    def _count_sent(self, frame: Frame, second: Frame | None) -> None:
+        metrics, listeners = self._metrics, len(self._at_head)
+        metrics.frames_sent += listeners
+        metrics.bytes_sent += listeners * len(frame)
+        if second is not None:
+            metrics.frames_sent += listeners
+            metrics.bytes_sent += listeners * len(second)
 
     # --- saving ---
 

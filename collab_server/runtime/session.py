@@ -17,7 +17,7 @@ import structlog
 from collab_server.config import SessionSettings
 from collab_server.errors import BadMessage, InvalidUpdate, RefusalReason
 from collab_server.observability.events import Event
-from collab_server.observability.metrics import Metrics
+from collab_server.observability.metrics import ClientClose, Metrics
 from collab_server.protocol import envelope, messages
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.rooms.member import Member
@@ -47,9 +47,9 @@ class Session:
     """Implements `runtime.connection.MessageHandler`."""
 
     __slots__ = (
-        "_bytes_in", "_connection", "_greeted", "_handlers", "_inbox", "_last_sent", "_limits", "_loop",
+        "_bytes_in", "_greeted", "_handlers", "_inbox", "_limits", "_loop",
         "_marks", "_messages_in", "_metrics", "_on_end", "_opened_at", "_paused_at", "_pinged_at", "_reason",
-        "_runner", "_settings", "id", "member", "state",
+        "_runner", "_settings", "connection", "id", "last_sent", "member", "state",
     )  # fmt: skip
 
     def __init__(
@@ -65,14 +65,14 @@ class Session:
         self.id = session_id
         self.state = SessionState.JOINING
         self.member: Member
-        self._connection = connection
+        self.connection = connection
         self._runner: RoomRunner | None = None
         self._settings = settings
         self._limits = limits
         self._metrics = metrics
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
-        self._opened_at = self._last_sent = self._loop.time()
+        self._opened_at = self.last_sent = self._loop.time()
         self._inbox: list[bytes] = []
         self._messages_in = 0
         self._bytes_in = 0
@@ -99,7 +99,7 @@ class Session:
         inbox, self._inbox = self._inbox, []
         for message in inbox:
             self.message(message)
-        self._connection.resume_reading()
+        self.connection.resume_reading()
 
     def refuse(self, reason: CloseReason, detail: str) -> None:
         """Turn the session away before it is open, late enough that old clients do not hammer."""
@@ -108,12 +108,12 @@ class Session:
         self.state = SessionState.CLOSING
         self._reason = reason
         self._inbox.clear()
-        self._connection.pause_reading()
+        self.connection.pause_reading()
         _log.info(Event.SESSION_REFUSED, session=self.id, reason=reason.label, detail=detail)
         if reason in (CloseReason.UNAUTHENTICATED, CloseReason.FORBIDDEN):
             self.send(Frame(messages.encode_permission_denied(detail)))
         self._loop.call_later(
-            self._settings.refusal_delay_seconds, self._connection.close, reason.code, detail
+            self._settings.refusal_delay_seconds, self.connection.close, reason.code, detail
         )
 
     def close(self, reason: CloseReason, detail: str = "") -> None:
@@ -122,7 +122,7 @@ class Session:
             return
         self.state = SessionState.CLOSING
         self._reason = reason
-        self._connection.close(reason.code, detail or reason.text)
+        self.connection.close(reason.code, detail or reason.text)
         self._leave()
 
     def send_away(self, reason: CloseReason) -> None:
@@ -131,7 +131,7 @@ class Session:
             self._inbox.clear()
             self._reason = reason
             self.state = SessionState.CLOSING
-            self._connection.close(reason.code, reason.text)
+            self.connection.close(reason.code, reason.text)
         else:
             self.close(reason)
 
@@ -141,10 +141,12 @@ class Session:
             return
         self.state = SessionState.CLOSED
         self._leave()
+        reason = self._reason or (ClientClose.CLIENT_LEFT if code else ClientClose.CONNECTION_LOST)
+        self._metrics.connections_closed[reason] += 1
         _log.info(
             Event.SESSION_CLOSED,
             session=self.id,
-            reason=self._reason.label if self._reason else "client_left" if code else "connection_lost",
+            reason=reason.name.lower(),
             code=code,
             seconds=round(self._loop.time() - self._opened_at, 3),
             messages_in=self._messages_in,
@@ -177,6 +179,8 @@ class Session:
             return
         self._messages_in += 1
         self._bytes_in += len(payload)
+        self._metrics.frames_received += 1
+        self._metrics.bytes_received += len(payload)
         try:
             kind, body = messages.decode(payload)
             self._handlers[kind](body)
@@ -193,12 +197,13 @@ class Session:
         if self.state is not SessionState.JOINING:
             return
         self._inbox.append(payload)
-        self._connection.pause_reading()
+        self.connection.pause_reading()
 
     def _on_step_1(self, body: bytes) -> None:
         self._room.synchronise(self, decode_state_vector(body))
 
     def _on_step_2(self, body: bytes) -> None:
+        self._metrics.updates_received += 1
         update = scan(body, self._limits)
         self.member.answered()
         self._room.receive(self, update, len(body))
@@ -206,6 +211,7 @@ class Session:
             self.settle_marks()
 
     def _on_update(self, body: bytes) -> None:
+        self._metrics.updates_received += 1
         self._room.receive(self, scan(body, self._limits), len(body))
 
     def _on_awareness(self, body: bytes) -> None:
@@ -296,17 +302,10 @@ class Session:
     # --- what goes ---
 
     def send(self, frame: Frame) -> None:
-        self._last_sent = self._loop.time()
+        self.last_sent = self._loop.time()
         self._metrics.frames_sent += 1
         self._metrics.bytes_sent += len(frame)
-        self._connection.send(frame)
-
-    def send_pair(self, first: Frame, second: Frame) -> None:
-        """Two frames in one write."""
-        self._last_sent = self._loop.time()
-        self._metrics.frames_sent += 2
-        self._metrics.bytes_sent += len(first) + len(second)
-        self._connection.send_pair(first, second)
+        self.connection.send(frame)
 
     def writing_paused(self) -> None:
         self._paused_at = self._loop.time()
@@ -326,19 +325,19 @@ class Session:
             return
         if self._paused_at is not None and now - self._paused_at > self._settings.send_stall_seconds:
             self.close(CloseReason.SLOW_CONSUMER)
-            self._connection.abort()
+            self.connection.abort()
             return
-        if now - self._last_sent >= self._settings.keepalive_seconds:
+        if now - self.last_sent >= self._settings.keepalive_seconds:
             self.send(_KEEP_ALIVE)
         self._check_alive(now)
 
     def _check_alive(self, now: float) -> None:
-        silence = now - self._connection.last_received
+        silence = now - self.connection.last_received
         if silence < self._settings.ping_seconds:
             self._pinged_at = None
         elif self._pinged_at is None:
             self._pinged_at = now
-            self._connection.ping()
+            self.connection.ping()
         elif now - self._pinged_at > self._settings.pong_seconds:
             self.close(CloseReason.TIMEOUT)
-            self._connection.abort()
+            self.connection.abort()

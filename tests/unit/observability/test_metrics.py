@@ -23,9 +23,9 @@ def test_only_known_names_can_be_set() -> None:
 
 def test_a_label_is_added_when_it_first_happens() -> None:
     counter = Labelled()
-    counter[ClientClose.SILENT] += 1
-    counter[ClientClose.SILENT] += 1
-    assert counter == {ClientClose.SILENT: 2}
+    counter[ClientClose.CONNECTION_LOST] += 1
+    counter[ClientClose.CONNECTION_LOST] += 1
+    assert counter == {ClientClose.CONNECTION_LOST: 2}
 
 
 def test_a_value_at_a_bound_belongs_to_it() -> None:
