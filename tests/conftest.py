@@ -14,6 +14,8 @@ from tests.support.leaks import no_leaks
 from tests.support.node import NodeClient, NodeProcess
 from tests.support.server import ServerProcess, memory_server, mute_server, our_server
 
+LOG_SHOWN = 40
+
 
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
@@ -33,6 +35,8 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
     """Our server on a fresh data directory; at the end it must exit in order."""
     async with our_server(tmp_path / "data") as process:
         yield process
+    # Shown by pytest when the test failed.
+    print(process.log_tail(LOG_SHOWN))
 
 
 @pytest.fixture

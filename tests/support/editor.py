@@ -6,6 +6,7 @@ where a test needs many participants, or the exact frames that came.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ from pycrdt import Array, Doc, Map, Text
 
 from tests.support import yproto
 from tests.support.rawclient import RawClient
-from tests.support.waiting import PATIENCE, Changes
+from tests.support.waiting import PATIENCE, Changes, WaitFailed
 
 
 class Editor:
@@ -44,7 +45,12 @@ class Editor:
         return self
 
     async def joined(self, *, within: float = PATIENCE) -> Self:
-        await self.wait(lambda: self.synced, within=within, what="step 2")
+        """Wait for step 2. Raises WaitFailed, saying so if the server closed instead."""
+        client = self.client
+        assert client is not None, "the editor never connected"
+        await client.until(lambda: self.synced or client.closed is not None, within=within, what="step 2")
+        if not self.synced:
+            raise WaitFailed(f"closed before step 2: {client.closed}")
         return self
 
     async def __aenter__(self) -> Self:
@@ -119,3 +125,15 @@ class Editor:
                 self.awareness.pop(client, None)
             else:
                 self.awareness[client] = state
+
+
+def successive_updates(*edits: Callable[[Editor], None], editor: Editor | None = None) -> list[bytes]:
+    """What an author would send for each edit, one after the other; each update needs the one before."""
+    author = Editor() if editor is None else editor
+    updates: list[bytes] = []
+    subscription = author.doc.observe(lambda event: updates.append(event.update))
+    for edit in edits:
+        edit(author)
+    author.doc.unobserve(subscription)
+    assert len(updates) == len(edits)
+    return updates

@@ -158,6 +158,17 @@ class NodeClient:
     async def set_awareness(self, field: str, value: Any) -> None:
         await self.call("setAwareness", field=field, value=value)
 
+    async def hello(self) -> None:
+        """Take part in the room's channel messages (type 100), as a page does that shows what is saved."""
+        await self.call("send", envelope={"op": "hello", "v": 1, "channels": {}})
+
+    async def until_saved(self, mark: int = 1, *, within: float = 30.0) -> None:
+        """Wait until everything that the client sent so far is reported journaled. Raises WaitFailed."""
+        await self.hello()
+        await self.call("send", envelope={"op": "mark", "id": mark})
+        saved = {"op": "saved", "mark": mark, "level": "journaled"}
+        await self.wait("envelope", match=saved, within=within)
+
     async def events(self, *kinds: str) -> list[dict[str, Any]]:
         """The client's log, or of it the events of the given kinds; times in milliseconds."""
         log: Iterable[dict[str, Any]] = await self.call("log")

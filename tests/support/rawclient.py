@@ -127,6 +127,12 @@ class RawClient:
 
         return await self._changes.wait_for(look, within=within, what=what)
 
+    async def until(
+        self, condition: Callable[[], bool], *, within: float = PATIENCE, what: str = "condition"
+    ) -> None:
+        """Wait for something that a message or the end of the connection brings. Raises WaitFailed."""
+        await self._changes.wait_for(condition, within=within, what=what)
+
     async def wait_closed(self, *, within: float = PATIENCE) -> Close:
         """How the connection ended. Raises WaitFailed when it does not end in time."""
         return await self._changes.wait_for(lambda: self.closed, within=within, what="close")

@@ -21,7 +21,7 @@ import psutil  # type: ignore[import-untyped]
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.install import NODE_DIRECTORY
-from tests.support.waiting import PATIENCE, Changes
+from tests.support.waiting import PATIENCE, Changes, WaitFailed
 
 HOST = "127.0.0.1"
 #: How long a staged shutdown may take before it counts as hanging (the drain is 25 s by default).
@@ -123,7 +123,11 @@ class ServerProcess:
         def look() -> bool:
             return not self.running or len(self.logged("server_ready")) > ready_before
 
-        await self._changes.wait_for(look, within=PATIENCE, what=f"server_ready\n{self.log_tail()}")
+        try:
+            await self._changes.wait_for(look, within=PATIENCE, what="server_ready")
+        except WaitFailed as failure:
+            await self.kill9()
+            raise ServerFailed(f"{failure}\n{self.log_tail()}") from failure
         ready = self.logged("server_ready")
         if len(ready) <= ready_before:
             raise ServerFailed(f"the server ended before it was ready\n{self.log_tail()}")
