@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ REFUSED = [
     "[,1]", "[1 2]", "[1}", "{", "}", "{1:1}", '{"a"}', '{"a":}', '{"a":1', '{"a":1,', '{"a":1,}',
     '{"a" 1}', '{"a":1]', '{,"a":1}', "{a:1}", "1 2", "1,2", "{}{}", "[]]", "\ufeff1", "\u00a01",
     "\u20281", "1\x0b", "\x0c1", "/**/1", "1//", '"a" "b"', "[:1]", '{"a"::1}', "\u0661",
-    '["' + "\\n" * 5_000, '"' + "a" * 5_000, "[" + "1," * 5_000 + "]", '{"a":1}' + " " * 5_000 + "x", "١",
+    '["' + "\\n" * 5_000, '"' + "a" * 5_000, "[" + "1," * 5_000 + "]", '{"a":1}' + " " * 66_000 + "x", "١",
 ]
 # fmt: on
 
@@ -51,7 +52,7 @@ def test_refused(text: str) -> None:
     assert _verdict(text) is RefusalReason.MALFORMED
 
 
-@pytest.mark.parametrize("padding", ["", " " * 5_000])
+@pytest.mark.parametrize("padding", ["", " " * 66_000])
 @pytest.mark.parametrize("text", ["[" * 65 + "]" * 65, '{"a":' * 65 + "1" + "}" * 65, "[" * 100_000])
 def test_too_deep(text: str, padding: str) -> None:
     assert _verdict(padding + text) is RefusalReason.TOO_LARGE
@@ -59,8 +60,8 @@ def test_too_deep(text: str, padding: str) -> None:
 
 @pytest.mark.parametrize("text", TAKEN + REFUSED)
 def test_both_ways_agree(text: str) -> None:
-    """A long text goes token by token, a short one through Python's decoder first."""
-    assert _verdict(" " * 5_000 + text) == _verdict(text)
+    """A long text is walked in constant memory, a short one goes through Python's decoder first."""
+    assert _verdict(" " * 66_000 + text) == _verdict(text)
 
 
 SCALARS = (
@@ -75,7 +76,7 @@ JSON_VALUES = st.recursive(
 def test_what_python_writes_is_taken(value: Any, ascii_only: bool, indent: int | None) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     assert _verdict(text) is None
-    assert _verdict(text + " " * 5_000) is None
+    assert _verdict(text + " " * 66_000) is None
 
 
 def _python_takes(text: str) -> bool:
@@ -92,4 +93,18 @@ def _python_takes(text: str) -> bool:
 def test_agrees_with_python_on_noise(text: str) -> None:
     taken = _python_takes(text)
     assert (_verdict(text) is None) == taken
-    assert (_verdict(text + " " * 5_000) is None) == taken
+    assert (_verdict(text + " " * 66_000) is None) == taken
+
+
+@pytest.mark.parametrize(
+    "text", ["[" + "[]," * 50_000 + "[]]", '"' + "\\n" * 100_000 + '"', "[" + "1," * 100_000 + "1]"]
+)
+def test_a_long_text_takes_no_memory(text: str) -> None:
+    """Built as a value, 150 kB of empty lists would take three megabytes."""
+    tracemalloc.start()
+    try:
+        check_json(text, 64)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000
