@@ -14,6 +14,8 @@ from tests.support.waiting import WaitFailed
 
 SETTLE_SECONDS = 5.0
 SETTLE_STEP = 0.02
+#: Threads of the loop's own executor (`asyncio.to_thread`) live as long as the loop does.
+_LOOP_EXECUTOR = "asyncio_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,9 @@ class Census:
         gc.collect()
         return Census(
             tasks=frozenset(task.get_name() for task in asyncio.all_tasks()),
-            threads=frozenset(thread.name for thread in threading.enumerate()),
+            threads=frozenset(
+                thread.name for thread in threading.enumerate() if not thread.name.startswith(_LOOP_EXECUTOR)
+            ),
             descriptors=len(os.listdir("/proc/self/fd")),
         )
 

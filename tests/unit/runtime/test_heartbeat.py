@@ -1,0 +1,53 @@
+"""The one clock: everybody is looked at within a second, in portions, and lateness is noticed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from collab_server.observability.metrics import Metrics
+from collab_server.runtime import heartbeat
+from collab_server.runtime.heartbeat import Heartbeat
+
+
+class Ticked:
+    def __init__(self) -> None:
+        self.ticks = 0
+        self.closed = False
+
+    def tick(self, now: float) -> None:
+        self.ticks += 1
+
+    def expire(self, now: float) -> None:
+        self.ticks += 1
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "_SESSION_PERIOD_SECONDS", 0.05)
+    monkeypatch.setattr(heartbeat, "_ROOM_PERIOD_SECONDS", 0.05)
+
+
+async def test_every_session_and_room_is_looked_at_in_each_period() -> None:
+    sessions, rooms = [Ticked() for _ in range(25)], [Ticked(), Ticked()]
+    rooms[1].closed = True
+    beat = asyncio.create_task(Heartbeat(lambda: sessions, lambda: rooms, Metrics()).run())  # type: ignore[arg-type]
+    await asyncio.sleep(0.12)
+    beat.cancel()
+    await asyncio.gather(beat, return_exceptions=True)
+    assert all(session.ticks >= 1 for session in sessions)
+    assert rooms[0].ticks >= 1
+    assert rooms[1].ticks == 0
+
+
+async def test_a_step_that_held_up_the_loop_shows() -> None:
+    metrics = Metrics()
+    beat = asyncio.create_task(Heartbeat(list, list, metrics).run())
+    await asyncio.sleep(0.01)
+    time.sleep(0.03)  # noqa: ASYNC251 - the stall is what is tested
+    await asyncio.sleep(0.01)
+    beat.cancel()
+    await asyncio.gather(beat, return_exceptions=True)
+    assert metrics.loop_lag_max_seconds >= 0.02
