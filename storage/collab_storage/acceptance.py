@@ -85,9 +85,9 @@ class JournalAcceptance:
 
     async def test_every_kind_and_extreme_values(self) -> None:
         records = [
-            replace(make_record(0), kind=RecordKind.EVENT, data=b"", authors=b"", time=0.0),
-            replace(make_record(1), kind=RecordKind.HELD, time=-1.5),
-            replace(make_record(MAX_OFFSET), data=b"\0" * 300_000),
+            make_record(0)._replace(kind=RecordKind.EVENT, data=b"", authors=b"", time=0.0),
+            make_record(1)._replace(kind=RecordKind.HELD, time=-1.5),
+            make_record(MAX_OFFSET)._replace(data=b"\0" * 300_000),
         ]
         async with self.opened() as journal:
             await journal.append(records)
@@ -163,10 +163,10 @@ class JournalAcceptance:
         async with self.opened() as journal:
             await journal.append([make_record(0), taken])
             for different in (
-                replace(taken, data=b"other"),
-                replace(taken, authors=b"[]"),
-                replace(taken, time=taken.time + 1),
-                replace(taken, kind=RecordKind.HELD),
+                taken._replace(data=b"other"),
+                taken._replace(authors=b"[]"),
+                taken._replace(time=taken.time + 1),
+                taken._replace(kind=RecordKind.HELD),
             ):
                 await self.refuses(journal, make_record(0, key=other_stream), different)
             assert await journal.head(other_stream) is None

@@ -1,4 +1,4 @@
--- Format 1: streams of records. Every column is described in storage/FORMAT.md.
+-- Format 1: streams of records. Every table and column is described in storage/FORMAT.md.
 
 CREATE TABLE streams (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -20,11 +20,23 @@ CREATE TABLE records (
     time REAL NOT NULL,
     authors BLOB NOT NULL,
     data BLOB NOT NULL,
-    checksum INTEGER NOT NULL,
-    UNIQUE (stream_id, offset)
+    checksum INTEGER NOT NULL
 );
 
--- Streams of deleted rooms whose records are still to be dropped.
+CREATE TABLE places (
+    stream_id INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    record_id INTEGER NOT NULL,
+    PRIMARY KEY (stream_id, offset)
+) WITHOUT ROWID;
+
+CREATE TABLE progress (
+    placed INTEGER NOT NULL,
+    checksum INTEGER NOT NULL
+);
+
+INSERT INTO progress (placed, checksum) VALUES (0, 1696784233);
+
 CREATE TABLE purges (
     stream_id INTEGER PRIMARY KEY
 );

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
-from collab_storage.errors import StorageError
+from collab_storage.errors import StorageError, UnreadableError
 from collab_storage.journal import DEFAULT_PAGE_BYTES
 from collab_storage.records import Damage, Record, StreamInfo, StreamKey
 from collab_storage.sqlite.database import (
@@ -49,13 +49,18 @@ class SqliteJournal:
 
     async def _open_writer(self) -> tuple[ConnectionThread, Writer]:
         thread = ConnectionThread(partial(open_for_writing, self._path, synchronous=self._synchronous))
-        return thread, Writer(await thread.start(), where=self._where)
+        connection = await thread.start()
+        try:
+            return thread, await thread.run(Writer, connection, where=self._where)
+        except BaseException:
+            await thread.close()
+            raise
 
     async def close(self) -> None:
         try:
             if self._writing is not None and not self._writing[1].broken:
                 thread, writer = self._writing
-                await thread.run(writer.save_heads)
+                await thread.run(writer.finish)
         finally:
             await self._close_all()
 
@@ -83,6 +88,10 @@ class SqliteJournal:
                 self._writing = await self._open_writer()
             return self._writing
 
+    def _has_recent(self, key: StreamKey) -> bool:
+        """Whether to look through the newest records; wrong only for what is appended from now on."""
+        return self._writing is None or self._writing[1].has_recent(key)
+
     def _reader(self) -> tuple[ConnectionThread, Reader]:
         if self._reading is None:
             raise StorageError(f"{self._where} is not open")
@@ -97,7 +106,14 @@ class SqliteJournal:
         self, key: StreamKey, after: int = -1, *, max_bytes: int = DEFAULT_PAGE_BYTES
     ) -> list[Record]:
         thread, reader = self._reader()
-        return await thread.run(reader.read, key, after, max_bytes)
+        recent = self._has_recent(key)
+        try:
+            return await thread.run(reader.read, key, after, max_bytes, recent)
+        except UnreadableError:
+            # The stream may have got its first records since it was asked for.
+            if recent:
+                raise
+            return await thread.run(reader.read, key, after, max_bytes, True)
 
     async def head(self, key: StreamKey) -> int | None:
         thread, reader = self._reader()

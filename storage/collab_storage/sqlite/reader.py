@@ -13,22 +13,28 @@ from contextlib import contextmanager
 from collab_storage.errors import UnreadableError
 from collab_storage.records import Damage, Record, StreamInfo, StreamKey
 from collab_storage.sqlite.faults import translated
-from collab_storage.sqlite.rows import REMOVED, damaged, decode_row
+from collab_storage.sqlite.places import find_placed
+from collab_storage.sqlite.rows import REMOVED, StoredRow, damaged, decode_row
 from collab_storage.sqlite.streams import Stream, find_head, find_stream
 
-_SELECT = (
-    "SELECT offset, skipped, kind, time, authors, data, checksum FROM records"
-    " WHERE stream_id=? AND offset>? ORDER BY offset"
+_COLUMNS = "r.offset, r.skipped, r.kind, r.time, r.authors, r.data, r.checksum"
+_PLACED = (
+    f"SELECT {_COLUMNS} FROM places p LEFT JOIN records r ON r.id=p.record_id"
+    " WHERE p.stream_id=? AND p.offset>? ORDER BY p.offset"
 )
+_RECENT = f"SELECT {_COLUMNS} FROM records r WHERE r.id>? AND r.stream_id=? AND r.offset>? ORDER BY r.id"
 _SIZE = (
-    "SELECT count(*), coalesce(sum(length(authors) + length(data)), 0) FROM records"
-    " WHERE stream_id=? AND offset>? AND kind<>?"
+    "SELECT count(*), coalesce(sum(length(r.authors) + length(r.data)), 0) FROM"
+    " (SELECT record_id FROM places WHERE stream_id=?1 AND offset>?2 UNION ALL"
+    " SELECT id FROM records WHERE id>?3 AND stream_id=?1 AND offset>?2)"
+    " JOIN records r ON r.id=record_id WHERE r.kind<>?4"
 )
 _ROOMS = "SELECT DISTINCT room FROM streams WHERE tenant=? AND room>? AND room>=?{} ORDER BY room LIMIT ?"
 _ORPHANS = (
-    "SELECT DISTINCT stream_id FROM records"
+    "SELECT DISTINCT stream_id FROM places"
     " WHERE stream_id NOT IN (SELECT id FROM streams) AND stream_id NOT IN (SELECT stream_id FROM purges)"
 )
+_COUNTS = "SELECT (SELECT count(*) FROM places), (SELECT count(*) FROM records WHERE id<=?)"
 
 
 class Reader:
@@ -38,12 +44,12 @@ class Reader:
         self._connection = connection
         self._where = where
 
-    def read(self, key: StreamKey, after: int, max_bytes: int) -> list[Record]:
-        """See `Journal.read`."""
+    def read(self, key: StreamKey, after: int, max_bytes: int, recent: bool) -> list[Record]:
+        """See `Journal.read`. Records that are not in `places` are looked for if `recent`."""
         page: list[Record] = []
         with self._snapshot():
             stream = find_stream(self._connection, key, where=self._where)
-            for found in self._walk(stream, after) if stream else ():
+            for found in self._walk(stream, after, recent=recent) if stream else ():
                 if isinstance(found, UnreadableError):
                     raise found
                 max_bytes -= found.size_bytes
@@ -52,12 +58,18 @@ class Reader:
                 page.append(found)
         return page
 
-    def _walk(self, stream: Stream, after: int) -> Iterator[Record | UnreadableError]:
+    def _rows(self, stream: Stream, after: int, *, recent: bool) -> Iterator[StoredRow]:
+        yield from self._connection.execute(_PLACED, (stream.id, after))
+        if recent:
+            placed = find_placed(self._connection, where=self._where)
+            yield from self._connection.execute(_RECENT, (placed, stream.id, after))
+
+    def _walk(self, stream: Stream, after: int, *, recent: bool) -> Iterator[Record | UnreadableError]:
         """The records after an offset; in place of a damaged or missing one, what is wrong with it."""
         key = stream.key
         last = max(after, stream.floor)
         exact = False
-        for row in self._connection.execute(_SELECT, (stream.id, last)):
+        for row in self._rows(stream, last, recent=recent):
             try:
                 record = decode_row(row, key=key, seed=stream.seed, where=self._where)
             except UnreadableError as error:
@@ -80,7 +92,10 @@ class Reader:
         """See `Journal.head`."""
         with self._snapshot():
             stream = find_stream(self._connection, key, where=self._where)
-            return find_head(self._connection, stream, where=self._where) if stream else None
+            if stream is None:
+                return None
+            placed = find_placed(self._connection, where=self._where)
+            return find_head(self._connection, stream, placed=placed, where=self._where)
 
     def rooms(self, tenant: str, prefix: str, after: str, limit: int) -> list[str]:
         """See `Journal.rooms`."""
@@ -104,8 +119,10 @@ class Reader:
         stream = find_stream(self._connection, key, where=self._where)
         if stream is None:
             raise damaged(key, "the stream is in the index alone", where=self._where)
-        head = find_head(self._connection, stream, where=self._where)
-        count, size = self._connection.execute(_SIZE, (stream.id, stream.floor, REMOVED)).fetchone()
+        placed = find_placed(self._connection, where=self._where)
+        head = find_head(self._connection, stream, placed=placed, where=self._where)
+        values = (stream.id, stream.floor, placed, REMOVED)
+        count, size = self._connection.execute(_SIZE, values).fetchone()
         return StreamInfo(stream=key.stream, records=count, size_bytes=size, head=head)
 
     def verify(self) -> list[Damage]:
@@ -128,13 +145,17 @@ class Reader:
         for names in self._connection.execute("SELECT tenant, room, stream FROM streams").fetchall():
             try:
                 stream = find_stream(self._connection, StreamKey(*names), where=self._where)
-                for found in self._walk(stream, -1) if stream else ():
+                for found in self._walk(stream, -1, recent=True) if stream else ():
                     if isinstance(found, UnreadableError):
                         yield _damage(found)
             except UnreadableError as error:
                 yield _damage(error)
         for (stream_id,) in self._connection.execute(_ORPHANS):
             yield Damage(problem=f"records of stream {stream_id}, which has no entry", where=self._where)
+        placed = find_placed(self._connection, where=self._where)
+        places, records = self._connection.execute(_COUNTS, (placed,)).fetchone()
+        if places != records:
+            yield Damage(problem=f"{records} records have {places} places", where=self._where)
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from collab_storage.records import StreamKey
 from collab_storage.sqlite.rows import damaged, key_checksum, stream_checksum
 
+_HEAD_PLACED = "SELECT max(offset) FROM places WHERE stream_id=?"
+_HEAD_RECENT = "SELECT max(offset) FROM records WHERE stream_id=? AND id>?"
+
 
 @dataclass(slots=True)
 class Stream:
@@ -46,10 +49,15 @@ def _is_whole(stream: Stream, checksum: object) -> bool:
     return checksum == stream_checksum(stream.seed, floor=stream.floor, head=stream.saved_head)
 
 
-def find_head(connection: sqlite3.Connection, stream: Stream, *, where: str) -> int:
-    """Fill in and return the highest offset ever held. Raises UnreadableError if that record is lost."""
-    (last,) = connection.execute("SELECT max(offset) FROM records WHERE stream_id=?", (stream.id,)).fetchone()
-    stream.head = stream.floor if last is None else max(stream.floor, last)
+def find_head(connection: sqlite3.Connection, stream: Stream, *, placed: int | None, where: str) -> int:
+    """Fill in and return the highest offset ever held. Raises UnreadableError if that record is lost.
+
+    `placed` is the id after which to look for records without a place; None if the stream has none.
+    """
+    found = connection.execute(_HEAD_PLACED, (stream.id,)).fetchone()
+    if placed is not None:
+        found += connection.execute(_HEAD_RECENT, (stream.id, placed)).fetchone()
+    stream.head = max((stream.floor, *(offset for offset in found if offset is not None)))
     if stream.head < stream.saved_head:
         raise damaged(stream.key, f"records up to offset {stream.saved_head} are missing", where=where)
     return stream.head
@@ -69,13 +77,9 @@ def insert_stream(connection: sqlite3.Connection, key: StreamKey, *, first: int)
 
 def save_stream(connection: sqlite3.Connection, stream: Stream) -> None:
     """Write floor and head back."""
+    checksum = stream_checksum(stream.seed, floor=stream.floor, head=stream.head)
     connection.execute(
         "UPDATE streams SET floor=?, head=?, checksum=? WHERE id=?",
-        (
-            stream.floor,
-            stream.head,
-            stream_checksum(stream.seed, floor=stream.floor, head=stream.head),
-            stream.id,
-        ),
+        (stream.floor, stream.head, checksum, stream.id),
     )
     stream.saved_head = stream.head

@@ -1,7 +1,7 @@
 """Everything that changes the journal's file. Synchronous; lives on the thread of its connection.
 
-Owns the numbers of streams and their heads, in memory, so that an ordinary commit only inserts. Knows no
-event loop.
+Remembers the numbers of streams and their heads, so that an ordinary commit is one statement that only
+inserts. Knows no event loop.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from itertools import chain
 
 from collab_storage.errors import ConflictError, UnavailableError
-from collab_storage.records import Record, StreamKey, check_key
-from collab_storage.sqlite.faults import translated
+from collab_storage.records import MAX_OFFSET, Record, StreamKey, check_key
+from collab_storage.sqlite.faults import storage_error
+from collab_storage.sqlite.places import Placement
 from collab_storage.sqlite.rows import REMOVED, Row, encode_row, removed_row
 from collab_storage.sqlite.streams import Stream, find_head, find_stream, insert_stream, save_stream
 
@@ -20,16 +23,30 @@ from collab_storage.sqlite.streams import Stream, find_head, find_stream, insert
 REMOVAL_ROWS = 500
 #: Streams remembered; past this all are forgotten and looked up again.
 REMEMBERED_STREAMS = 20_000
+#: Rows inserted by one statement without a transaction around it; the statements are kept ready.
+STATEMENT_ROWS = 64
 
-_INSERT = (
-    "INSERT INTO records (stream_id, offset, skipped, kind, time, authors, data, checksum)"
-    " VALUES (?,?,?,?,?,?,?,?)"
+_INSERT = "INSERT INTO records (id, stream_id, offset, skipped, kind, time, authors, data, checksum) VALUES "
+_VALUES = "(?,?,?,?,?,?,?,?,?)"
+_FIND = (
+    "SELECT r.kind, r.time, r.authors, r.data FROM places p JOIN records r ON r.id=p.record_id"
+    " WHERE p.stream_id=? AND p.offset=? AND p.offset>?"
 )
-_BLANK = "UPDATE records SET kind=?, time=?, authors=?, data=?, checksum=? WHERE stream_id=? AND offset=?"
+_FIND_PLACE = (
+    "SELECT r.id, r.skipped FROM places p JOIN records r ON r.id=p.record_id"
+    " WHERE p.stream_id=? AND p.offset=? AND p.offset>?"
+)
+_BLANK = "UPDATE records SET kind=?, time=?, authors=?, data=?, checksum=? WHERE id=?"
 _BEFORE_FIRST = (
-    "SELECT offset - skipped - 1 FROM records WHERE stream_id=? AND offset>? AND kind<>?"
-    " ORDER BY offset LIMIT 1"
+    "SELECT r.offset - r.skipped - 1 FROM places p JOIN records r ON r.id=p.record_id"
+    " WHERE p.stream_id=? AND p.offset>? AND r.kind<>? ORDER BY p.offset LIMIT 1"
 )
+_SOME_PLACES = "SELECT offset, record_id FROM places WHERE stream_id=? AND offset<=? ORDER BY offset LIMIT ?"
+
+
+@cache
+def _insert_rows(count: int) -> str:
+    return _INSERT + ",".join([_VALUES] * count)
 
 
 class Writer:
@@ -39,32 +56,67 @@ class Writer:
         self._connection = connection
         self._where = where
         self._streams: dict[tuple[str, str, str], Stream] = {}
+        self._placement = Placement(connection, where=where)
         self.broken = False
+
+    def has_recent(self, key: StreamKey) -> bool:
+        """Whether the stream may have records that are not in `places`. For any thread."""
+        return (key.tenant, key.room, key.stream) in self._placement.names
 
     def append(self, records: Sequence[Record]) -> None:
         """See `Journal.append`."""
-        with self._transaction():
-            rows: list[Row] = []
-            for record in records:
-                stream = self._stream_of(record)
-                if record.offset > stream.head:
-                    rows.append(
-                        encode_row(record, stream_id=stream.id, seed=stream.seed, previous=stream.head)
-                    )
-                    stream.head = record.offset
-                elif not self._holds(stream, record, rows):
-                    raise ConflictError.of(record)
-            self._connection.executemany(_INSERT, rows)
+        self._check_usable()
+        try:
+            if len(self._streams) > REMEMBERED_STREAMS:
+                self._forget_streams()
+            self._insert(self._rows(records))
+        except BaseException as error:
+            self._abandon(error)
+            raise
 
-    def _stream_of(self, record: Record) -> Stream:
-        """The stream of a record, made if it is the first one. Inside a transaction."""
-        name = (record.tenant, record.room, record.stream)
-        stream = self._streams.get(name)
+    def _rows(self, records: Sequence[Record]) -> list[Row]:
+        """The rows of those records that are not stored yet. Begins a transaction if a stream is new."""
+        rows: list[Row] = []
+        placement = self._placement
+        for record in records:
+            name = (record.tenant, record.room, record.stream)
+            stream = self._streams.get(name) or self._open_stream(record)
+            if record.offset > stream.head:
+                row_id = placement.next_id
+                placement.next_id = row_id + 1
+                placement.names.add(name)
+                rows.append(
+                    encode_row(
+                        record, row_id=row_id, stream_id=stream.id, seed=stream.seed, previous=stream.head
+                    )
+                )
+                stream.head = record.offset
+            elif not self._holds(stream, record, rows):
+                raise ConflictError.of(record)
+        return rows
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        """Insert and commit; in the ordinary case as one statement, which commits itself."""
+        connection, placement = self._connection, self._placement
+        if len(rows) <= STATEMENT_ROWS and not (connection.in_transaction or placement.is_due):
+            if rows:
+                connection.execute(_insert_rows(len(rows)), tuple(chain.from_iterable(rows)))
+            return
+        self._begin()
+        connection.executemany(_INSERT + _VALUES, rows)
+        if placement.is_due:
+            placement.place()
+        self._commit()
+
+    def _open_stream(self, record: Record) -> Stream:
+        """The stream of a record, made if it is the first one."""
+        key = record.key
+        check_key(key)
+        stream = self._load(key)
         if stream is None:
-            key = record.key
-            check_key(key)
-            stream = self._load(key) or insert_stream(self._connection, key, first=record.offset)
-            self._streams[name] = stream
+            self._begin()
+            stream = insert_stream(self._connection, key, first=record.offset)
+            self._streams[key.tenant, key.room, key.stream] = stream
         return stream
 
     def _load(self, key: StreamKey) -> Stream | None:
@@ -73,20 +125,25 @@ class Writer:
         if stream is None:
             stream = find_stream(self._connection, key, where=self._where)
             if stream is not None:
-                find_head(self._connection, stream, where=self._where)
+                self._place(key)
+                find_head(self._connection, stream, placed=None, where=self._where)
                 self._streams[name] = stream
         return stream
+
+    def _place(self, key: StreamKey) -> None:
+        """See to it that every record of a stream that is in the file is in `places`."""
+        if self.has_recent(key):
+            self._begin()
+            self._placement.place()
 
     def _holds(self, stream: Stream, record: Record, pending: Sequence[Row]) -> bool:
         """Whether exactly this record is stored, or is in the batch already."""
         content = (int(record.kind), record.time, record.authors, record.data)
         for row in pending:
-            if row[:2] == (stream.id, record.offset):
-                return row[3:7] == content
-        found = self._connection.execute(
-            "SELECT kind, time, authors, data FROM records WHERE stream_id=? AND offset=? AND offset>?",
-            (stream.id, record.offset, stream.floor),
-        ).fetchone()
+            if row[1:3] == (stream.id, record.offset):
+                return row[4:8] == content
+        self._place(stream.key)
+        found = self._connection.execute(_FIND, (stream.id, record.offset, stream.floor)).fetchone()
         return bool(found == content)
 
     def remove(self, key: StreamKey, upto: int) -> bool:
@@ -99,15 +156,18 @@ class Writer:
             if upto > stream.floor:
                 stream.floor = upto
                 save_stream(self._connection, stream)
-            return self._drop_rows(stream.id, upto=stream.floor)
+                self._placement.removed_some = True
+            return self._drop_placed(stream.id, upto=stream.floor)
 
-    def _drop_rows(self, stream_id: int, *, upto: int) -> bool:
-        cursor = self._connection.execute(
-            "DELETE FROM records WHERE id IN"
-            " (SELECT id FROM records WHERE stream_id=? AND offset<=? ORDER BY offset LIMIT ?)",
-            (stream_id, upto, REMOVAL_ROWS),
-        )
-        return cursor.rowcount == REMOVAL_ROWS
+    def _drop_placed(self, stream_id: int, *, upto: int) -> bool:
+        """Drop the oldest records of a stream up to an offset; True if there may be more."""
+        rows = self._connection.execute(_SOME_PLACES, (stream_id, upto, REMOVAL_ROWS)).fetchall()
+        if rows:
+            self._connection.executemany("DELETE FROM records WHERE id=?", [(row[1],) for row in rows])
+            self._connection.execute(
+                "DELETE FROM places WHERE stream_id=? AND offset<=?", (stream_id, rows[-1][0])
+            )
+        return len(rows) == REMOVAL_ROWS
 
     def remove_offsets(self, key: StreamKey, offsets: Collection[int]) -> None:
         """See `Journal.remove_offsets`."""
@@ -115,35 +175,34 @@ class Writer:
             stream = self._load(key)
             if stream is None:
                 return
+            self._place(key)
             for offset in sorted(offsets):
                 self._blank(stream, offset)
             self._raise_floor(stream)
 
     def _blank(self, stream: Stream, offset: int) -> None:
         """Empty one row. It stays as a link of the chain until everything before it is gone too."""
-        found = self._connection.execute(
-            "SELECT skipped FROM records WHERE stream_id=? AND offset=? AND offset>?",
-            (stream.id, offset, stream.floor),
-        ).fetchone()
+        found = self._connection.execute(_FIND_PLACE, (stream.id, offset, stream.floor)).fetchone()
         if found is not None:
-            self._connection.execute(
-                _BLANK,
-                (*removed_row(offset=offset, skipped=found[0], seed=stream.seed), stream.id, offset),
-            )
+            row_id, skipped = found
+            blank = removed_row(offset=offset, skipped=skipped, seed=stream.seed)
+            self._connection.execute(_BLANK, (*blank, row_id))
 
     def _raise_floor(self, stream: Stream) -> None:
-        first = self._connection.execute(_BEFORE_FIRST, (stream.id, stream.floor, REMOVED)).fetchone()
+        """Drop the empty rows at the beginning of a stream."""
+        values = (stream.id, stream.floor, REMOVED)
+        first = self._connection.execute(_BEFORE_FIRST, values).fetchone()
         floor = stream.head if first is None else first[0]
         if floor > stream.floor:
             stream.floor = floor
             save_stream(self._connection, stream)
-            self._connection.execute(
-                "DELETE FROM records WHERE stream_id=? AND offset<=?", (stream.id, floor)
-            )
+            while self._drop_placed(stream.id, upto=floor):
+                pass
 
     def delete_room(self, tenant: str, room: str) -> None:
         """Forget a room; its records are dropped by `purge`."""
         with self._transaction():
+            self._placement.place()
             self._connection.execute(
                 "INSERT INTO purges (stream_id) SELECT id FROM streams WHERE tenant=? AND room=?",
                 (tenant, room),
@@ -153,37 +212,58 @@ class Writer:
 
     def purge(self) -> bool:
         """Drop some records of deleted rooms; True if another step is needed."""
+        if self._connection.execute("SELECT 1 FROM purges").fetchone() is None:
+            return False
         with self._transaction():
-            found = self._connection.execute("SELECT stream_id FROM purges LIMIT 1").fetchone()
-            if found is None:
-                return False
-            if not self._drop_rows(found[0], upto=(1 << 63) - 1):
-                self._connection.execute("DELETE FROM purges WHERE stream_id=?", found)
+            (stream_id,) = self._connection.execute("SELECT stream_id FROM purges LIMIT 1").fetchone()
+            if not self._drop_placed(stream_id, upto=MAX_OFFSET):
+                self._connection.execute("DELETE FROM purges WHERE stream_id=?", (stream_id,))
             return True
 
-    def save_heads(self) -> None:
-        """Write down how far each stream reaches, so that a lost end is noticed when it is next read."""
+    def finish(self) -> None:
+        """Leave the file as it is read fastest and checked most sharply: all placed, all heads written."""
         with self._transaction():
-            for stream in self._streams.values():
-                if stream.head > stream.saved_head:
-                    save_stream(self._connection, stream)
+            self._placement.place()
+            self._save_heads()
+
+    def _save_heads(self) -> None:
+        """Write down how far each stream reaches, so that a lost end is noticed when it is next read."""
+        for stream in self._streams.values():
+            if stream.head > stream.saved_head:
+                save_stream(self._connection, stream)
+
+    def _forget_streams(self) -> None:
+        with self._transaction():
+            self._save_heads()
+        self._streams.clear()
+
+    def _check_usable(self) -> None:
+        if self.broken:
+            raise UnavailableError(f"{self._where}: an earlier statement failed on this connection")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        if self.broken:
-            raise UnavailableError(f"{self._where}: an earlier statement failed on this connection")
+        self._check_usable()
         try:
-            with translated(self._where):
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield
-                self._connection.execute("COMMIT")
+            self._begin()
+            yield
+            self._commit()
         except BaseException as error:
             self._abandon(error)
             raise
 
+    def _begin(self) -> None:
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def _commit(self) -> None:
+        self._connection.execute("COMMIT")
+        self._placement.settle()
+
     def _abandon(self, error: BaseException) -> None:
-        """Undo a transaction. What is in memory may be ahead of the file, so it is forgotten."""
+        """Undo a transaction. What is remembered may be ahead of the file, so it is forgotten."""
         self._streams.clear()
+        self._placement.forget()
         self.broken = not isinstance(error, (ConflictError, ValueError))
         try:
             if self._connection.in_transaction:
@@ -191,3 +271,5 @@ class Writer:
         except sqlite3.Error:
             # Nothing is lost: an unfinished transaction is not in the file, and the connection is given up.
             self.broken = True
+        if isinstance(error, sqlite3.Error):
+            raise storage_error(error, where=self._where) from error
