@@ -215,9 +215,11 @@ class FastConnection(FrameReceiver):
         if self._timer is not None:
             self._timer.cancel()
         self._on_gone(self)
-        if self._handler is not None:
+        handler, self._handler = self._handler, None
+        del self._gate  # with the handler, what would keep this object until the garbage collector runs
+        if handler is not None:
             try:
-                self._handler.disconnected(self._remote_code)
+                handler.disconnected(self._remote_code)
             except Exception:
                 _logger.exception("a message handler raised in disconnected()")
 
