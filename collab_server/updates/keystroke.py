@@ -5,6 +5,7 @@ Owns the two shapes; whatever does not fit them exactly is left to the scanner, 
 
 from __future__ import annotations
 
+from collab_server.errors import InvalidUpdate
 from collab_server.updates.run import Run, Update, Wait
 from collab_server.updates.varint import MAX_CLOCK, read_varint
 
@@ -20,7 +21,7 @@ def scan_keystroke(data: bytes) -> Update | None:
         if head == 1:
             return _scan_typed(data)
         return _scan_deleted(data) if head == 0 else None
-    except IndexError:
+    except (IndexError, InvalidUpdate):
         return None
 
 
