@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from collab_server.errors import InvalidUpdate
-from collab_server.updates import BlockStore, Index, Run, Update, scan
+from collab_server.updates import Update, scan
 from tests.oracle.judge import Answer, Request, bytes_of, generate, text_of
 from tests.oracle.model import Delta, Document
 from tests.oracle.mutate import mutate
@@ -41,6 +41,7 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)
     nothing_new: int = 0
     held: int = 0
+    released: int = 0
     unsettled: int = 0
 
 
@@ -72,43 +73,35 @@ def attack(base: Base, tally: Tally) -> Iterator[Request]:
 
 
 def _question(base: Base, update: Update, random: Random, tally: Tally) -> Request | None:
-    index = base.document.index.copy()
+    document = base.document.fork()
     claims = any(run.client == base.honest_client for run in update.structs)
     # Who may claim whose clocks is for the room to decide: here the owner comes first.
     honest_first = claims or random.random() < 0.5
-    parts = [base.honest, update] if honest_first else [update, base.honest]
-    taken = [_integrate(index, part, tally) for part in parts]
-    if not taken[honest_first]:
+    taken = [
+        document.take(part) for part in ((base.honest, update) if honest_first else (update, base.honest))
+    ]
+    tally.held += bool(document.held)
+    if not taken[honest_first] and not document.held:
         tally.nothing_new += 1
         return None
+    # What others send next may set free what the mutant left waiting.
+    later = [document.receive(data) for data in base.next[: random.randint(0, len(base.next))]]
+    if not taken[honest_first] and not document.released:
+        return None
     tally.judged += 1
-    delta = taken[0] + taken[1]
-    own = [(run.client, run.clock, run.end) for run in taken[honest_first].runs]
-    deleted = any(client == base.honest_client for client, _, _ in delta.deletes)
+    tally.released += bool(document.released)
+    deltas = [taken[0] + taken[1], *filter(None, later)]
     return {
         "ask": "mutant",
-        "delta": text_of(delta.encode()),
-        "joiner": text_of(_store(base, delta.runs).diff(None, index.deletes)),
-        "honest": [] if deleted else base.honest_clocks,
-        "own": own,
-        "want": {str(client): clock for client, clock in index.state.items()},
+        "deltas": [text_of(delta.encode()) for delta in deltas],
+        "joiner": text_of(document.whole()),
+        "honest": [] if _deletes(deltas, base.honest_client) else base.honest_clocks,
+        "want": {str(client): clock for client, clock in document.index.state.items()},
     }
 
 
-def _integrate(index: Index, update: Update, tally: Tally) -> Delta:
-    accepted = index.integrate(update)
-    tally.held += bool(accepted.held)
-    return Delta(accepted.runs, accepted.deletes)
-
-
-def _store(base: Base, runs: list[Run]) -> BlockStore:
-    store = BlockStore()
-    for delta in base.document.deltas:
-        for run in delta.runs:
-            store.append(run)
-    for run in runs:
-        store.append(run)
-    return store
+def _deletes(deltas: list[Delta], client: int) -> bool:
+    return any(deleted == client for delta in deltas for deleted, _, _ in delta.deletes)
 
 
 def harm(request: Request, answer: Answer) -> str | None:
@@ -120,5 +113,5 @@ def harm(request: Request, answer: Answer) -> str | None:
         return None
     return (
         f"{problem}\n  base seed {request['seed']}, mutant {request['mutant']}\n"
-        f"  base {request['base']}\n  delta {request['delta']}"
+        f"  base {request['base']}\n  deltas {request['deltas']}"
     )

@@ -18,17 +18,34 @@ class Document:
         self.index = Index()
         self.store = BlockStore()
         self.held: list[Run] = []
+        self.released: list[Run] = []
         self.deltas: list[Delta] = []
 
     def receive(self, data: bytes) -> Delta:
         """Scan, take what is complete, hold the rest, and offer what was held again."""
-        delta = self._take(scan(data))
+        return self.take(scan(data))
+
+    def take(self, update: Update) -> Delta:
+        """The same for an update that was scanned."""
+        delta = self._take(update)
         while any(map(self.index.ready, self.held)):
             held, self.held = self.held, []
-            delta = delta + self._take(Update(held, ()))
+            late = self._take(Update(held, ()))
+            self.released += late.runs
+            delta = delta + late
         if delta:
             self.deltas.append(delta)
         return delta
+
+    def fork(self) -> Document:
+        """Another document with the same past, to try something on."""
+        other = Document()
+        other.index = self.index.copy()
+        other.deltas = list(self.deltas)
+        for delta in self.deltas:
+            for run in delta.runs:
+                other.store.append(run)
+        return other
 
     def whole(self) -> bytes:
         """A joiner's step 2."""

@@ -29,7 +29,7 @@ def run(first: int, count: int, judge: Judge) -> Tally:
     assert tally.made == count
     # Otherwise the mutants are so broken that nothing was tried.
     assert tally.judged > count * 0.15, tally
-    # See `sameForOthers` in node/judge.mjs; more would hide another fault.
+    # See `sameUnits` in node/judge.mjs; more would hide another fault.
     assert tally.unsettled < max(3, count // 2000), tally
     return tally
 
@@ -42,3 +42,9 @@ def test_a_sample_of_mutants(judge: Judge) -> None:
 @pytest.mark.timeout(900)
 def test_a_hundred_thousand_mutants(judge: Judge) -> None:
     print(run(0, ALL, judge))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_a_million_mutants(judge: Judge) -> None:
+    print(run(100_000, 10 * ALL, judge))

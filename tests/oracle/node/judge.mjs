@@ -75,12 +75,12 @@ const baseDocument = (base) => {
   return doc
 }
 
-const replayAll = (parts) => replay(parts.filter((part) => part !== '').map(bytes))
+const replayAll = (parts, options) => replay(parts.filter((part) => part !== '').map(bytes), options)
 
 /** Two replicas that agree, or that differ only by the format marks which each cleans up for itself. */
-const sameDocument = (doc, fresh, { base, delta, joiner }) =>
+const sameDocument = (doc, fresh, { base, deltas, joiner }) =>
   normalDoc(doc) === normalDoc(fresh) ||
-  normalDoc(replayAll([base, delta])) === normalDoc(replayAll([joiner]))
+  normalDoc(replayAll([base, ...deltas])) === normalDoc(replayAll([joiner]))
 
 const parentOf = ({ parent, parentSub }) => {
   const place = parent._item === null ? Y.findRootTypeKey(parent) : `${parent._item.id.client}:${parent._item.id.clock}`
@@ -93,16 +93,14 @@ const unit = (struct, what) => {
   return `${struct.deleted} ${struct.parent ? parentOf(struct) : ''} ${digest(String(what))}`
 }
 
-/** Every clock of a document but those in `own`: what stands there, below which parent, but not in which order. */
-const unitsOf = (doc, own) => {
+/** Every clock of a document: what stands there, below which parent, but not in which order. */
+const unitsOf = (doc) => {
   const units = []
-  const isOwn = (client, clock) => own.some(([owner, start, end]) => owner === client && start <= clock && clock < end)
   for (const [client, structs] of doc.store.clients) {
     for (const struct of structs) {
       const values = struct instanceof Y.GC || struct.deleted ? [] : struct.content.getContent()
       for (let at = 0; at < struct.length; at++) {
-        const clock = struct.id.clock + at
-        if (!isOwn(client, clock)) units.push(`${client}:${clock} ${unit(struct, values[at])}`)
+        units.push(`${client}:${struct.id.clock + at} ${unit(struct, values[at])}`)
       }
     }
   }
@@ -110,12 +108,12 @@ const unitsOf = (doc, own) => {
 }
 
 /**
- * Two replicas that hold the same structs of everybody but the mutant's author, perhaps in another order. Where a struct
- * names neighbours that no honest client could have seen side by side, Yjs places it by what came before it, and drops
- * it below what is already collected; only who integrates the document could tell.
+ * Two replicas that hold the same structs, perhaps in another order. Where a struct names neighbours that no honest client
+ * could have seen side by side, Yjs places it by what came before it, and drops it (and what hangs on it) beside what is
+ * already collected; only who integrates the document could tell. So both are looked at without collecting.
  */
-const sameForOthers = ({ base, delta, joiner, own }) =>
-  unitsOf(replayAll([base, delta]), own) === unitsOf(replayAll([joiner]), own)
+const sameUnits = ({ base, deltas, joiner }) =>
+  unitsOf(replayAll([base, ...deltas], { gc: false })) === unitsOf(replayAll([joiner], { gc: false }))
 
 /** What the client would keep in IndexedDB or tell another: it must be readable and complete. */
 const retold = (doc) => {
@@ -125,21 +123,21 @@ const retold = (doc) => {
 }
 
 /**
- * Give a client that holds `base` the delta of a mutant and honest edits, and a joiner everything.
+ * Give a client that holds `base` the deltas of a mutant, of honest edits with it and after it; and a joiner everything.
  * @returns the problem in words, or none and both state vectors
  */
 export const mutant = (request) => {
   const doc = baseDocument(request.base)
   const seen = []
   observe(doc, seen)
-  Y.applyUpdate(doc, bytes(request.delta))
+  for (const delta of request.deltas) Y.applyUpdate(doc, bytes(delta))
   if (pendingOf(doc)) return { problem: 'the client holds a part for ever' }
   const lost = lostEdits(doc, request.honest)
   if (lost.length > 0) return { problem: `an honest edit is lost: ${JSON.stringify(lost)}` }
   const fresh = baseDocument(request.joiner)
   if (pendingOf(fresh)) return { problem: 'the joiner holds a part for ever' }
   const same = sameDocument(doc, fresh, request)
-  if (!same && !sameForOthers(request)) return { problem: 'the joiner sees another document' }
+  if (!same && !sameUnits(request)) return { problem: 'the joiner sees another document' }
   if (pendingOf(retold(doc))) return { problem: 'what the client stores is held for ever' }
   return { state: stateOf(doc), joined: stateOf(fresh), unsettled: !same }
 }
