@@ -1,14 +1,13 @@
 """The structs of one client inside an update, checked one by one and gathered into runs.
 
-Owns what a struct may look like; contents and values are read elsewhere. Source: Yjs `utils/encoding.js`
-(`readClientsStructRefs`), `structs/Item.js`.
+Owns what a struct may look like by itself; contents and values are read elsewhere. Nothing is judged by its
+neighbours: what was accepted in parts must be accepted when it comes back spliced, from a journal or from a
+client. Source: Yjs `utils/encoding.js` (`readClientsStructRefs`), `structs/Item.js`.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-
-from collab_server.updates.content import DELETED, GC, READERS, SKIP, STRING, TYPE
+from collab_server.updates.content import DELETED, GC, READERS, SKIP, STRING
 from collab_server.updates.refusal import malformed, unknown_content
 from collab_server.updates.run import MARK_EVERY, Mark, Run, Wait
 from collab_server.updates.text import skip_text, utf16_length
@@ -28,20 +27,14 @@ class Section:
         self._client = client
         self._own = own
         self._max_depth = max_depth
-        self._start = 0
-        # What may be a parent: clocks of types, and borders of ranges that are deleted or not in this update.
-        self._types: set[int] = set()
-        self._exempt: list[int] = []
         # What the run that is being read waits for.
         self._waits: list[Wait] = []
 
     def scan(self, pos: int, clock: int, count: int) -> int:
         """Read `count` structs from `pos` on, the first at `clock`; the position after them."""
-        self._start = clock
         while count:
             if self._data[pos] == SKIP:
                 length, pos = read_varint(self._data, pos + 1)
-                self._exempt += (clock, clock + length)
                 clock += length
                 count -= 1
             else:
@@ -102,14 +95,11 @@ class Section:
                 length = size if raw.isascii() else utf16_length(raw)
             elif kind == DELETED or info == GC:
                 length, pos = read_varint(data, pos)
-                self._exempt += (clock, clock + length)
             else:
                 reader = READERS.get(kind)
                 if reader is None:
                     raise _no_content(info)
                 length, pos = reader(data, pos, max_depth)
-                if kind == TYPE:
-                    self._types.add(clock)
             if not length:
                 raise malformed("a struct without length")
             clock += length
@@ -125,21 +115,16 @@ class Section:
         elif is_root == 0:
             other, pos = read_varint(data, pos + 1)
             named, pos = read_varint(data, pos)
-            self._check_parent(clock, other, named)
+            if other == self._client:
+                if named >= clock:
+                    raise malformed("a struct names a later one of its client")
+            elif named >= MAX_CLOCK:
+                raise malformed("a clock is above 2^31 - 1")
+            else:
+                self._waits.append((clock, other, named + 1))
         else:
             raise malformed("a parent is neither a root nor a struct")
         return skip_text(data, pos) if info & HAS_PARENT_SUB else pos
-
-    def _check_parent(self, clock: int, other: int, named: int) -> None:
-        if other != self._client:
-            if named >= MAX_CLOCK:
-                raise malformed("a clock is above 2^31 - 1")
-            self._waits.append((clock, other, named + 1))
-        elif named >= clock:
-            raise malformed("a struct names a later one of its client")
-        elif named >= self._start and named not in self._types and bisect_right(self._exempt, named) & 1 == 0:
-            # Yjs makes it a deleted struct, Yrs throws halfway through the update.
-            raise malformed("a parent is no type")
 
 
 def _no_content(info: int) -> Exception:

@@ -5,7 +5,7 @@ Owns the walk over bytes that `scan` has checked before; it checks nothing again
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from operator import itemgetter
 
 from collab_server.updates.content import ANY, DELETED, GC, JSON, READERS, STRING
@@ -33,8 +33,13 @@ def drop_before(run: Run, clock: int) -> Run:
         end = struct_end(run.data, offset)[1]
         data = first + run.data[end:]
         shift = end - len(first)
-    marks = [(at, place - shift, before - skipped) for at, place, before in run.marks if at > start]
-    waits = [(max(at, clock), other, end) for at, other, end in run.waits if at >= start]
+    marks = [
+        (at, place - shift, before - skipped)
+        for at, place, before in run.marks[bisect_right(run.marks, start, key=_clock_of) :]
+    ]
+    waits = run.waits[bisect_left(run.waits, start, key=_clock_of) :]
+    if start < clock:
+        waits = [(max(at, clock), other, end) for at, other, end in waits]
     return Run(run.client, clock, run.end, run.count - skipped, data, waits, marks)
 
 
@@ -43,8 +48,8 @@ def keep_before(run: Run, clock: int) -> Run:
     if clock == run.end:
         return run
     _, offset, count = locate(run, clock)
-    waits = [wait for wait in run.waits if wait[0] < clock]
-    marks = [mark for mark in run.marks if mark[0] < clock]
+    waits = run.waits[: bisect_left(run.waits, clock, key=_clock_of)]
+    marks = run.marks[: bisect_left(run.marks, clock, key=_clock_of)]
     return Run(run.client, run.clock, clock, count, run.data[:offset], waits, marks)
 
 

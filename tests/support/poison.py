@@ -123,9 +123,15 @@ _SHAPE = [
     _update("F8 garbage up to 2^31", one(gc(1 << 31))),
     _update("F8 a gap up to 2^31", update(section(1, 0, skip(1 << 31), string("a")))),
     _update("F8 an origin at 2^31", one(string("a", origin=(2, 1 << 31)))),
+    # Yjs makes such a struct a deleted one. The two may come in two updates, and are spliced into one later.
     _update(
         "F10 a good block and one whose parent is a string",
         update(section(1, 0, string("a"), item(STRING, sized("b"), parent=(1, 0)))),
+        "accepted",
+    ),
+    _update(
+        "F10 a good block and one whose parent is itself",
+        update(section(1, 0, string("a"), item(STRING, sized("b"), parent=(1, 1)))),
     ),
     _update("F11 a client twice", update(section(1, 0, string("a")), section(1, 0, string("b")))),
     _update("F11 a client's deletions twice", b"\x00\x02" + 2 * deletions({1: [(0, 1)]})[1:]),

@@ -9,7 +9,15 @@ from functools import cache
 import pytest
 
 from collab_server.errors import InvalidUpdate
-from collab_server.updates import Index, ScanLimits, decode_state_vector, encode_structs, encode_update, scan
+from collab_server.updates import (
+    STORED_LIMITS,
+    BlockStore,
+    Index,
+    decode_state_vector,
+    encode_structs,
+    encode_update,
+    scan,
+)
 from tests.support.poison import POISON
 from tests.unit.updates.histories import REPLICAS, make
 
@@ -63,14 +71,16 @@ def mutate(rng: random.Random, data: bytes) -> bytes:
     return bytes(out)
 
 
-def _offer(index: Index, data: bytes) -> bool:
+def _offer(index: Index, blocks: BlockStore, data: bytes) -> bool:
     try:
         update = scan(data)
     except InvalidUpdate:
         return False
     before = dict(index.state)
     accepted = index.integrate(update)
-    written = scan(encode_update(accepted.runs, accepted.deletes), ScanLimits(1 << 31, 1 << 31, 1 << 31))
+    for run in accepted.runs:
+        blocks.append(run)
+    written = scan(encode_update(accepted.runs, accepted.deletes), STORED_LIMITS)
     # What goes out follows from what was there, and is taken whole by whoever had that.
     twin = Index()
     twin.state = before
@@ -78,7 +88,7 @@ def _offer(index: Index, data: bytes) -> bool:
     assert not again.held
     assert not again.dropped_deletes
     assert twin.state == index.state
-    scan(encode_structs(accepted.held), ScanLimits(1 << 31, 1 << 31, 1 << 31))
+    scan(encode_structs(accepted.held), STORED_LIMITS)
     return True
 
 
@@ -87,12 +97,16 @@ def test_mutated_updates(seed: int) -> None:
     rng = random.Random(seed)
     accepted = 0
     for _ in range(30):
-        index = Index()
+        index, blocks = Index(), BlockStore()
         for _ in range(60):
             data = mutate(rng, _seed(rng))
             started = time.perf_counter()
-            accepted += _offer(index, data)
+            accepted += _offer(index, blocks, data)
             assert time.perf_counter() - started < BOUND_SECONDS
+        # What was accepted in parts is accepted as a whole: a journal and a client bring it back so.
+        again = Index()
+        assert not again.integrate(scan(blocks.diff(None, index.deletes), STORED_LIMITS)).held
+        assert again.state == index.state
     assert accepted > 100
 
 

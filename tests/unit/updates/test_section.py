@@ -9,7 +9,6 @@ from collab_server.updates import Run, scan
 from collab_server.updates.run import MARK_EVERY
 from tests.support.update_bytes import (
     ANY,
-    DELETED,
     STRING,
     TYPE,
     Id,
@@ -132,27 +131,6 @@ def test_clocks_that_are_named_end_below_2_to_31(kind: str) -> None:
     assert _runs(item(ANY, values(NEXT), **reference))[0].waits == [(10, 7, 2**31 - 1)]
     reference = {kind: (7, 2**31 - 1)}
     assert _refused(one(item(ANY, values(NEXT), **reference))) is RefusalReason.MALFORMED
-
-
-class TestParentInTheSameSection:
-    """Yjs makes a struct whose parent is no type a deleted one; Yrs throws halfway through the update."""
-
-    @pytest.mark.parametrize(
-        "parent",
-        [item(TYPE, b"\x01"), item(DELETED, b"\x01"), gc(1), skip(1)],
-        ids=["type", "deleted", "gc", "gap"],
-    )
-    def test_fits(self, parent: bytes) -> None:
-        assert _runs(string("abc"), parent, string("d"), item(ANY, values(NEXT), parent=(5, 13)))
-
-    @pytest.mark.parametrize("named", [10, 12, 14])
-    def test_is_no_type(self, named: int) -> None:
-        child = item(ANY, values(NEXT), parent=(5, named))
-        data = update(section(5, 10, string("abc"), item(TYPE, b"\x01"), string("d"), child))
-        assert _refused(data) is RefusalReason.MALFORMED
-
-    def test_before_the_section_is_not_known_here(self) -> None:
-        assert _runs(item(ANY, values(NEXT), parent=(5, 9)))
 
 
 def test_nothing_is_read_past_the_section() -> None:
