@@ -4,7 +4,16 @@
 import { createInterface } from 'node:readline'
 import { codec, load, mutant } from './judge.mjs'
 
-const QUESTIONS = { codec, load, mutant }
+/** For the tests of the judge itself: an error after the answer, the end of the process. */
+const later = () => {
+  setImmediate(() => {
+    throw new Error('too late')
+  })
+  return {}
+}
+const end = () => process.exit(1)
+
+const QUESTIONS = { codec, load, mutant, later, end }
 
 let late = null
 const remember = (error) => {
