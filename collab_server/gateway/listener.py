@@ -28,6 +28,8 @@ from collab_server.gateway.websocket_fast import FastConnection
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.connection import Acceptor
 
+_ABORT_SECONDS = 5.0
+
 
 @dataclass(slots=True)
 class GatewayCounts:
@@ -106,7 +108,8 @@ class Listener:
         except TimeoutError:
             for connection in list(self._websockets):
                 connection.abort()
-            await self._quiet.wait()
+            # Aborted transports go in the next turn of the loop.
+            await asyncio.wait_for(self._quiet.wait(), _ABORT_SECONDS)
 
     # What HeadProtocol calls.
 

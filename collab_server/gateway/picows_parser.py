@@ -24,8 +24,12 @@ PING = WSMsgType.PING
 PONG = WSMsgType.PONG
 CLOSE = WSMsgType.CLOSE
 
-#: picows starts with no less; it doubles as frames need it and never gives back.
+#: picows starts with no less, and doubles its buffer whenever a read fills it. It never gives back.
 READ_BUFFER_BYTES = 2048
+
+#: Most bytes in one read, so that neither the buffer nor a turn of the loop grows with what the kernel holds:
+#: one read of 4 MB would be 700,000 empty frames.
+READ_BYTES = 16 * 1024
 
 _HANDSHAKE = (
     b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -58,6 +62,10 @@ class FrameReceiver(WSListener):
         """All frames of one read were delivered."""
 
     @abstractmethod
+    def more_to_read(self) -> None:
+        """A read filled its room, so more is there. Whoever is fair lets others go first."""
+
+    @abstractmethod
     def eof_received(self) -> None:
         """The remote will send no more; the transport is closing."""
 
@@ -65,10 +73,18 @@ class FrameReceiver(WSListener):
 class FrameParser(WSProtocol):  # type: ignore[misc]
     """A buffered asyncio protocol that turns bytes into `on_ws_frame` calls of its receiver."""
 
-    __slots__ = ("_receiver", "_time")
+    __slots__ = ("_receiver", "_room", "_time")
 
     _receiver: FrameReceiver
     _time: Callable[[], float]
+    _room: int
+
+    def get_buffer(self, size_hint: int) -> memoryview:
+        room: memoryview = WSProtocol.get_buffer(self, size_hint)
+        if len(room) > READ_BYTES:
+            room = room[:READ_BYTES]
+        self._room = len(room)
+        return room
 
     def buffer_updated(self, nbytes: int) -> None:
         receiver = self._receiver
@@ -78,6 +94,8 @@ class FrameParser(WSProtocol):  # type: ignore[misc]
             receiver.batch_done()
         if receiver.failure:
             receiver.parser_failed(receiver.failure)
+        elif nbytes == self._room:
+            receiver.more_to_read()
 
     def eof_received(self) -> bool:
         self._receiver.eof_received()

@@ -54,6 +54,10 @@ class _State(IntEnum):
 _OPEN = _State.OPEN
 
 
+def _nowhere(data: bytes) -> None:
+    """Takes what is sent after the end."""
+
+
 @runtime_checkable
 class TakesText(Protocol):
     """A message handler that wants text: it comes here, checked to be UTF-8, not to `text_message`."""
@@ -66,7 +70,7 @@ class FastConnection(FrameReceiver):
 
     __slots__ = (
         "_gate", "_handler", "_has_large_parser", "_is_plain", "_loop", "_on_gone", "_pong_debt", "_pongs",
-        "_reader", "_remote_code", "_settings", "_state", "_timer", "_transport",
+        "_reader", "_remote_code", "_settings", "_state", "_timer", "_transport", "_write",
     )  # fmt: skip
 
     def __init__(
@@ -85,10 +89,12 @@ class FastConnection(FrameReceiver):
         self._reader: FrameReader | None = None
         self._gate: EventGate[Message | RemoteClose] = EventGate(self._handle)
         self._state = _OPEN
+        #: Where messages go: to the transport, and to nowhere once the connection is no longer open.
+        self._write: Callable[[bytes], object] = transport.write
         #: Whether a whole binary frame may go straight to the handler.
         self._is_plain = True
         self._has_large_parser = False
-        self._pongs = b""
+        self._pongs: bytearray | None = None
         self._pong_debt = 0
         self._remote_code: int | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -117,21 +123,17 @@ class FastConnection(FrameReceiver):
     # --- writing: on uvloop a system call at once, as long as nothing is queued ---
 
     def send(self, frame: Frame) -> None:
-        if self._state is _OPEN:
-            self._transport.write(frame.wire)
+        self._write(frame.wire)
 
     def send_pair(self, first: Frame, second: Frame) -> None:
-        if self._state is not _OPEN:
-            return
         one, two = first.wire, second.wire
         if len(one) + len(two) <= _JOIN_BYTES:
-            self._transport.write(one + two)
-        else:
+            self._write(one + two)
+        elif self._state is _OPEN:
             self._transport.writelines((one, two))
 
     def ping(self) -> None:
-        if self._state is _OPEN:
-            self._transport.write(_PING_WIRE)
+        self._write(_PING_WIRE)
 
     @property
     def buffered(self) -> int:
@@ -182,6 +184,7 @@ class FastConnection(FrameReceiver):
     def _leave_open(self, state: _State) -> list[Message | RemoteClose]:
         """From now on nothing is handed on; what would have been, had reading not been paused."""
         self._state = state
+        self._write = _nowhere
         self._is_plain = False
         return self._gate.reset()
 
@@ -314,12 +317,14 @@ class FastConnection(FrameReceiver):
 
     def _queue_pong(self, payload: bytes) -> None:
         if self._state is _OPEN:
+            if self._pongs is None:
+                self._pongs = bytearray()
             self._pongs += control_frame(control_frames.PONG, payload)
             self.batch_pending = True
 
     def _flush_pongs(self) -> None:
-        pongs, self._pongs = self._pongs, b""
-        if not pongs or self._state is not _OPEN:
+        pongs, self._pongs = self._pongs, None
+        if pongs is None or self._state is not _OPEN:
             return
         self._transport.write(pongs)
         self._pong_debt = self._pong_debt + len(pongs) if self.buffered else 0
@@ -327,6 +332,16 @@ class FastConnection(FrameReceiver):
             self.abort()
 
     # --- the parser ---
+
+    def more_to_read(self) -> None:
+        """Go on in the next turn of the loop, after everybody else who is ready."""
+        if self._state < _State.ENDING and not self._gate.is_shut:
+            self._transport.pause_reading()
+            self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if self._state < _State.ENDING and not self._gate.is_shut:
+            self._transport.resume_reading()
 
     def _set_parser(self) -> None:
         max_bytes = self._settings.message_max_bytes

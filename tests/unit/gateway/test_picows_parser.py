@@ -13,6 +13,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from collab_server.gateway.picows_parser import (
     READ_BUFFER_BYTES,
+    READ_BYTES,
     FrameParser,
     FrameReceiver,
     _arguments,
@@ -29,6 +30,7 @@ class Receiver(FrameReceiver):
         self.failure = 0
         self.last_received = 0.0
         self.seen: list[Any] = []
+        self.full_reads = 0
         self.on_frame: Any = None
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -41,6 +43,9 @@ class Receiver(FrameReceiver):
 
     def batch_done(self) -> None:
         self.seen.append("batch done")
+
+    def more_to_read(self) -> None:
+        self.full_reads += 1
 
     def eof_received(self) -> None:
         self.seen.append("eof")
@@ -106,6 +111,7 @@ async def test_more_than_the_buffer_is_taken_in_parts() -> None:
     parse(receiver, client_frame(2, b"a" * 100_000), max_frame_bytes=100_000)
 
     assert receiver.seen == [(2, b"a" * 100_000)]
+    assert receiver.full_reads >= 100_000 // READ_BYTES
 
 
 @pytest.mark.parametrize(
@@ -161,6 +167,17 @@ async def test_it_starts_with_a_small_buffer() -> None:
     parser = parse(Receiver(), b"")
 
     assert len(parser.get_buffer(-1)) <= READ_BUFFER_BYTES
+
+
+async def test_its_buffer_does_not_grow_with_what_the_kernel_holds() -> None:
+    """picows doubles it at each full read, so a flood of small frames took megabytes and stood still."""
+    receiver = Receiver()
+
+    parser = parse(receiver, client_frame(2, b"a") * 100_000)
+
+    assert len(receiver.seen) == 100_000
+    assert len(parser.get_buffer(-1)) <= READ_BYTES
+    assert len(WSProtocol.get_buffer(parser, -1)) <= 4 * READ_BYTES
 
 
 async def test_a_receiver_that_raises_is_logged_and_the_parser_goes_on(

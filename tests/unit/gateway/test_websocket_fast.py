@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from collab_server.gateway.picows_parser import READ_BUFFER_BYTES
+from collab_server.gateway.picows_parser import READ_BUFFER_BYTES, READ_BYTES
 from collab_server.gateway.websocket_fast import FastConnection
 from collab_server.runtime.connection import Frame
 from tests.support.rawclient import client_frame
@@ -172,6 +173,35 @@ class TestReadBuffer:
         await session.until(lambda me: me.messages)
 
         assert session.messages == [b"a" * 200_000 + b"b"]
+
+
+class TestFairness:
+    async def test_a_flood_of_small_messages_leaves_turns_to_others(self, gateway: Gateway) -> None:
+        peer, session = await gateway.open()
+        peer.write(client_frame(2, b"") * 200_000)
+        counts = [0]
+        async with asyncio.timeout(60):
+            while len(session.messages) < 200_000:
+                counts.append(len(session.messages))
+                await asyncio.sleep(0)
+
+        assert max(b - a for a, b in pairwise(counts)) <= READ_BYTES / 6 + 1
+
+    async def test_a_pause_holds_against_the_next_turn(self, gateway: Gateway) -> None:
+        peer, session = await gateway.open()
+
+        def pause(payload: bytes) -> None:
+            if len(session.messages) == 20_000:
+                session.connection.pause_reading()
+
+        session.on_message = pause
+        peer.write(client_frame(2, b"") * 50_000)
+        await session.until(lambda me: len(me.messages) == 20_000)
+        await asyncio.sleep(0.05)
+        assert len(session.messages) == 20_000
+
+        session.connection.resume_reading()
+        await session.until(lambda me: len(me.messages) == 50_000)
 
 
 class TestWriting:
