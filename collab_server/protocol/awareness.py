@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from collab_server.errors import BadMessage
-from collab_server.protocol import json_text
+from collab_server.protocol.json_check import check_json
 from collab_server.protocol.varint import read_varuint, write_bytes, write_varuint
 
 #: The state of a client that has left.
 LEFT = b"null"
+_MAX_DEPTH = 64
 
 
 class AwarenessEntry(NamedTuple):
@@ -60,15 +61,18 @@ def decode_entries(data: bytes, *, max_entries: int, max_state_bytes: int) -> li
 
 
 def _checked(state: bytes) -> bytes:
+    """The state, `null` in its shortest form."""
     if state == LEFT:
         return LEFT
     try:
-        value = json_text.parse(state.decode())
+        text = state.decode()
+        check_json(text, _MAX_DEPTH)
     except ValueError as error:
         raise BadMessage(f"an awareness state is not JSON: {error}") from error
-    if value is None:
+    kind = text.lstrip(" \t\r\n")[0]
+    if kind == "n":
         return LEFT
-    if not isinstance(value, dict):
+    if kind != "{":
         raise BadMessage("an awareness state is neither an object nor null")
     return state
 

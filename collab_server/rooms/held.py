@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from collab_server.rooms.member import Member
-from collab_server.updates import Struct
+from collab_server.updates import Run
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class HeldPart:
     offset: int
     user: str
     owner: Member | None
-    structs: Sequence[Struct]
+    structs: Sequence[Run]
     size_bytes: int
     waits_for: frozenset[int]
     expires_at: float | None = None
@@ -56,7 +56,7 @@ class HeldParts:
         self.size_bytes -= part.size_bytes
         self._count(part, -len(part.structs))
 
-    def shrink(self, part: HeldPart, structs: Sequence[Struct], waits_for: frozenset[int]) -> None:
+    def shrink(self, part: HeldPart, structs: Sequence[Run], waits_for: frozenset[int]) -> None:
         """Some of a part went; `structs` still wait. Its bytes count until all of it has gone."""
         self._count(part, len(structs) - len(part.structs))
         part.structs = structs

@@ -20,7 +20,6 @@ from collab_server.updates import (
     BlockStore,
     Index,
     Run,
-    Struct,
     Update,
     encode_state_vector,
     encode_structs,
@@ -167,7 +166,7 @@ class Room:
                     RefusalReason.TOO_LARGE, f"the document has {limits.document_clients} client ids already"
                 )
 
-    def _hold(self, member: Member, structs: Sequence[Struct]) -> int:
+    def _hold(self, member: Member, structs: Sequence[Run]) -> int:
         """Let structs wait; how many could not."""
         if not structs:
             return 0
@@ -198,11 +197,11 @@ class Room:
             self._gone_held.append(part.offset)
         return {run.client for run in accepted.runs}
 
-    def _missing_clients(self, structs: Iterable[Struct]) -> frozenset[int]:
+    def _missing_clients(self, structs: Iterable[Run]) -> frozenset[int]:
         missing = map(self._index.missing, structs)
         return frozenset(client for client, _ in filter(None, missing))
 
-    def _gap(self, held: Sequence[Struct], deletes: Iterable[ClockRange]) -> Gap:
+    def _gap(self, held: Sequence[Run], deletes: Iterable[ClockRange]) -> Gap:
         state = self._index.state
         clients = set(self._missing_clients(held))
         clients.update(client for client, _, end in deletes if end > state.get(client, 0))
@@ -264,6 +263,7 @@ class Room:
         for part in self._held.expired(now):
             self._held.remove(part)
             self._gone_held.append(part.offset)
+        self._index.deletes.forget_encoding()
         self.awareness.expire(now)
 
     @property

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from collab_server.updates.json_check import check_json
-from collab_server.updates.refusal import malformed, unknown_content
+from collab_server.protocol.json_check import NotJson, TooDeep, check_json
+from collab_server.updates.refusal import malformed, too_large, unknown_content
 from collab_server.updates.text import read_text, skip_text
 from collab_server.updates.values import OBJECT, skip_values
 from collab_server.updates.varint import read_varint
@@ -37,8 +37,17 @@ def _json(data: bytes, pos: int, max_depth: int) -> tuple[int, int]:
     for _ in range(length):
         text, pos = read_text(data, pos)
         if text != "undefined":
-            check_json(text, max_depth)
+            _check(text, max_depth)
     return length, pos
+
+
+def _check(text: str, max_depth: int) -> None:
+    try:
+        check_json(text, max_depth)
+    except NotJson as error:
+        raise malformed(str(error)) from None
+    except TooDeep as error:
+        raise too_large(str(error)) from None
 
 
 def _binary(data: bytes, pos: int, max_depth: int) -> tuple[int, int]:
@@ -48,7 +57,7 @@ def _binary(data: bytes, pos: int, max_depth: int) -> tuple[int, int]:
 
 def _embed(data: bytes, pos: int, max_depth: int) -> tuple[int, int]:
     text, pos = read_text(data, pos)
-    check_json(text, max_depth)
+    _check(text, max_depth)
     return 1, pos
 
 

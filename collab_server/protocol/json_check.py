@@ -1,7 +1,7 @@
 """Whether `JSON.parse` of a browser takes a text; nothing is built of it that outlives the question.
 
-Owns the grammar of ECMA-404 and the bound on nesting. Every client parses contents 2, 5 and 6 before it
-looks at the rest of an update, so one bad text would lose all that came with it.
+Owns the grammar of ECMA-404 and the bound on nesting. What is relayed is the text that came, and every client
+parses it: one bad text in an update or an awareness frame would lose all that came with it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,14 @@ import re
 from json import JSONDecoder
 from typing import NoReturn
 
-from collab_server.updates.refusal import malformed, too_large
+
+class NotJson(ValueError):
+    """A browser's `JSON.parse` would throw on the text."""
+
+
+class TooDeep(ValueError):
+    """The text is JSON as far as it was read, and nested over the limit."""
+
 
 _COMMON = frozenset(("null", "true", "false", '""', "{}", "1"))
 #: Python's decoder is ten times as fast as the walk, but builds up to 21 bytes for each that it reads.
@@ -26,7 +33,7 @@ _decode = JSONDecoder(parse_int=bool, parse_float=bool, parse_constant=_refuse).
 
 
 def check_json(text: str, max_depth: int) -> None:
-    """Raise InvalidUpdate unless `JSON.parse(text)` succeeds with a value at most `max_depth` deep."""
+    """Raise NotJson or TooDeep unless `JSON.parse(text)` succeeds with a value at most `max_depth` deep."""
     if text in _COMMON:
         return
     if len(text) <= _SHORT and text.count("[") + text.count("{") <= max_depth:
@@ -73,7 +80,7 @@ def _walk(text: str, max_depth: int) -> None:
             pos = _text_end(text, pos)
         elif kind == _GOES_ON:
             if len(inside) == max_depth:
-                raise too_large(f"JSON is nested deeper than {max_depth}")
+                raise TooDeep(f"JSON is nested deeper than {max_depth}")
             inside.append(text[pos - 1])
             kind, pos = _key(_FIRST[inside[-1]], text, pos)
             if kind != _ENDS:
@@ -116,5 +123,5 @@ def _text_end(text: str, pos: int) -> int:
     return pos + 1
 
 
-def _not_json() -> Exception:
-    return malformed("a text is not JSON")
+def _not_json() -> NotJson:
+    return NotJson("a text is not JSON")

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from collab_server.errors import InvalidUpdate, RefusalReason
-from collab_server.updates.json_check import check_json
+from collab_server.protocol.json_check import NotJson, TooDeep, check_json
 
 # fmt: off
 TAKEN = [
@@ -34,11 +33,11 @@ REFUSED = [
 # fmt: on
 
 
-def _verdict(text: str) -> RefusalReason | None:
+def _verdict(text: str) -> type[ValueError] | None:
     try:
         check_json(text, 64)
-    except InvalidUpdate as error:
-        return error.reason
+    except (NotJson, TooDeep) as error:
+        return type(error)
     return None
 
 
@@ -49,13 +48,13 @@ def test_taken(text: str) -> None:
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_refused(text: str) -> None:
-    assert _verdict(text) is RefusalReason.MALFORMED
+    assert _verdict(text) is NotJson
 
 
 @pytest.mark.parametrize("padding", ["", " " * 66_000])
 @pytest.mark.parametrize("text", ["[" * 65 + "]" * 65, '{"a":' * 65 + "1" + "}" * 65, "[" * 100_000])
 def test_too_deep(text: str, padding: str) -> None:
-    assert _verdict(padding + text) is RefusalReason.TOO_LARGE
+    assert _verdict(padding + text) is TooDeep
 
 
 @pytest.mark.parametrize("text", TAKEN + REFUSED)
