@@ -18,6 +18,7 @@ Document = Literal["none", "automerge-paper", "large"]
 class Workload:
     """One workload. Rates are per client; `seconds` is the measured window, `warmup_seconds` come before.
 
+    `witnesses` of the clients, who do not type, live in a process of their own and alone give latencies.
     `shrinks` names what a scale below 1 makes smaller: the number of clients in the one room, or of rooms.
     """
 
@@ -31,6 +32,7 @@ class Workload:
     cursor_with_edit: bool = False
     awareness_per_second: float = 0.0
     echoes: bool = False
+    witnesses: int = 0
     document: Document = "none"
     seconds: float = 10.0
     warmup_seconds: float = 2.0
@@ -50,7 +52,10 @@ class Workload:
             return dataclasses.replace(self, rooms=max(1, round(self.rooms * scale)))
         clients = max(2, round(self.clients_per_room * scale))
         typists = min(clients, max(1, round(self.typists_per_room * scale))) if self.typists_per_room else 0
-        return dataclasses.replace(self, clients_per_room=clients, typists_per_room=typists)
+        witnesses = min(self.witnesses, clients - typists)
+        return dataclasses.replace(
+            self, clients_per_room=clients, typists_per_room=typists, witnesses=witnesses
+        )
 
 
 WORKLOADS = {
@@ -105,6 +110,7 @@ WORKLOADS = {
             edits_per_second=2,
             awareness_per_second=1,
             echoes=True,
+            witnesses=5,
             seconds=6.0,
             warmup_seconds=1.0,
             repetitions=2,

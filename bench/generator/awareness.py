@@ -8,15 +8,14 @@ origin. The generator does the same, so that a server pays what it would pay in 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench.generator.codec import read_var_bytes, read_var_uint, var_bytes, var_string, var_uint
 
 MESSAGE_AWARENESS = b"\x01"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One client's state in a frame. `data` is the entry as it came; `gone` means its state is `null`."""
 
     client: int
@@ -63,12 +62,12 @@ def read_entries(body: bytes) -> tuple[Entry, ...]:
 def news(entries: tuple[Entry, ...], known: dict[int, int]) -> list[Entry]:
     """Entries that `known` (client id → clock) did not have; `known` is brought up to date.
 
+    The hot path of a big room: three hundred clients learn three hundred entries with each broadcast.
+
     As `applyAwarenessUpdate` of y-protocols: a higher clock is news. Its second rule (an equal clock with a
     `null` state) does not occur here, as no client of a workload leaves before the end.
     """
-    fresh = []
-    for item in entries:
-        if known.get(item.client, -1) < item.clock:
-            known[item.client] = item.clock
-            fresh.append(item)
+    get = known.get
+    fresh = [item for item in entries if get(item[0], -1) < item[1]]
+    known.update([item[:2] for item in fresh])
     return fresh

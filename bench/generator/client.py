@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import picows
 
-from bench.generator.awareness import entry, message, news, state_json
+from bench.generator.awareness import Entry, entry, message, news, state_json
 from bench.generator.codec import var_bytes
 from bench.generator.dialects import SYNC_STEP_2, SYNC_UPDATE, Dialect
 from bench.generator.hub import FrameKind, Hub, Known
@@ -50,6 +50,7 @@ class Client(picows.WSListener):
         self.batches: array[int] = array("I")
         self.known_states: dict[int, int] = {}
         self.states_learnt = 0
+        self.learnt: list[tuple[float, list[Entry]]] = []
         self.frames_received = 0
         self.frames_sent = 0
         self.leaving = False
@@ -117,7 +118,7 @@ class Client(picows.WSListener):
         if not fresh:
             return
         self.states_learnt += len(fresh)
-        self.hub.learnt(fresh, now)
+        self.learnt.append((now, fresh))
         if not self.echoes:
             return
         whole = len(fresh) == len(known.entries)

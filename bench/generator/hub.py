@@ -91,12 +91,13 @@ class Hub:
         self.batch_updates.append(update)
         return Known(kind, payload, batch=len(self.batches) - 1)
 
-    def learnt(self, fresh: list[Entry], now: float) -> None:
-        """Record how old each entry was when it became known somewhere, if it was announced in the window."""
-        for item in fresh:
-            times = self.announce_times.get(item.client)
-            if times is None or item.clock > len(times):
-                continue
-            announced = times[item.clock - 1]
-            if self.window_start <= announced < self.window_end:
-                self.awareness_ms[int((now - announced) * 1000)] += 1
+    def count_awareness(self, learnt: list[tuple[float, list[Entry]]]) -> None:
+        """Count how old each entry was when it became known somewhere, if it was announced in the window."""
+        for moment, fresh in learnt:
+            for item in fresh:
+                times = self.announce_times.get(item.client)
+                if times is None or item.clock > len(times):
+                    continue
+                announced = times[item.clock - 1]
+                if self.window_start <= announced < self.window_end:
+                    self.awareness_ms[int((moment - announced) * 1000)] += 1
