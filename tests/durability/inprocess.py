@@ -30,14 +30,14 @@ SETTINGS = Settings.model_validate(
 
 
 @asynccontextmanager
-async def running(journal: Journal) -> AsyncIterator[Application]:
+async def running(journal: Journal, *, settings: Settings = SETTINGS) -> AsyncIterator[Application]:
     """A started application on `journal`. At the end it is drained, everything saved, and closed.
 
     Once it serves, a call that blocks the event loop is an error.
     A store that fails at the start is tried again, as whatever supervises a server would; one that fails at
     the close, when everything is saved, is forgiven.
     """
-    app = await _started(journal)
+    app = await _started(journal, settings)
     try:
         with blockbuster_ctx():
             yield app
@@ -47,9 +47,9 @@ async def running(journal: Journal) -> AsyncIterator[Application]:
         await _close(app)
 
 
-async def _started(journal: Journal) -> Application:
+async def _started(journal: Journal, settings: Settings) -> Application:
     for _ in range(ATTEMPTS):
-        app = Application(SETTINGS, journal=journal)
+        app = Application(settings, journal=journal)
         try:
             await app.start()
         except StorageError:

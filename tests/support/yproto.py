@@ -45,6 +45,16 @@ def read_var_bytes(data: bytes, offset: int) -> tuple[bytes, int]:
     return data[offset : offset + length], offset + length
 
 
+def decode_state_vector(data: bytes) -> dict[int, int]:
+    """Client id → next clock, as Yjs encodes it."""
+    count, at = read_var_uint(data, 0)
+    vector = {}
+    for _ in range(count):
+        client, at = read_var_uint(data, at)
+        vector[client], at = read_var_uint(data, at)
+    return vector
+
+
 def step1(state_vector: bytes = EMPTY_STATE_VECTOR) -> bytes:
     return bytes((SYNC, STEP1)) + var_bytes(state_vector)
 
