@@ -153,6 +153,8 @@ class FastConnection(FrameReceiver):
         if self._state is not _OPEN:
             return
         self._write_close(close_payload(code, reason))
+        if self._state is not _OPEN:
+            return  # the pongs before it were more than the remote may leave unread
         waiting = self._leave_open(_State.CLOSING)
         self._arm_timer()
         if waiting and isinstance(waiting[-1], RemoteClose):
