@@ -36,3 +36,10 @@ class CloseReason(Enum):
     @property
     def label(self) -> str:
         return self.name.lower()
+
+
+def reason_of_failure(code: int) -> CloseReason | None:
+    """The reason behind a close code that the WebSocket layer has sent (RFC 6455 §7.4.1); None for 0."""
+    if code == 0:
+        return None
+    return CloseReason.FRAME_TOO_BIG if code == CloseReason.FRAME_TOO_BIG.code else CloseReason.BAD_FRAME

@@ -78,6 +78,10 @@ class Connection(Protocol):
         """Bytes written but not yet taken by the operating system."""
 
     @property
+    def failure(self) -> int:
+        """Close code for a remote that broke RFC 6455 or a size limit, else 0; set before `disconnected`."""
+
+    @property
     def last_received(self) -> float:
         """Loop time at which the last bytes (data or control) came from the remote."""
 

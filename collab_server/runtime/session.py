@@ -19,7 +19,7 @@ from collab_server.errors import BadMessage, InvalidUpdate, RefusalReason
 from collab_server.observability.events import Event
 from collab_server.observability.metrics import ClientClose, Metrics
 from collab_server.protocol import envelope, messages
-from collab_server.protocol.close_codes import CloseReason
+from collab_server.protocol.close_codes import CloseReason, reason_of_failure
 from collab_server.rooms.member import Member
 from collab_server.runtime.connection import Connection, Frame
 from collab_server.runtime.marks import MAX_WAITING, Mark, Marks, room_channel_mark, sync_status_mark
@@ -47,7 +47,7 @@ class Session:
     """Implements `runtime.connection.MessageHandler`."""
 
     __slots__ = (
-        "_bytes_in", "_greeted", "_handlers", "_inbox", "_limits", "_loop",
+        "_buffered_before", "_bytes_in", "_greeted", "_handlers", "_inbox", "_last_taken", "_limits", "_loop",
         "_marks", "_messages_in", "_metrics", "_on_end", "_opened_at", "_paused_at", "_pinged_at", "_reason",
         "_runner", "_settings", "connection", "id", "last_sent", "member", "state",
     )  # fmt: skip
@@ -81,6 +81,8 @@ class Session:
         self._reason: CloseReason | None = None
         self._paused_at: float | None = None
         self._pinged_at: float | None = None
+        self._last_taken = 0.0
+        self._buffered_before = 0
         self._handlers = (
             self._on_step_1, self._on_step_2, self._on_update, self._on_awareness, self._on_query,
             self._on_room_channel, self._on_sync_status, self._on_unknown,
@@ -141,6 +143,7 @@ class Session:
             return
         self.state = SessionState.CLOSED
         self._leave()
+        self._reason = self._reason or reason_of_failure(self.connection.failure)
         reason = self._reason or (ClientClose.CLIENT_LEFT if code else ClientClose.CONNECTION_LOST)
         self._metrics.connections_closed[reason] += 1
         _log.info(
@@ -332,7 +335,12 @@ class Session:
         self._check_alive(now)
 
     def _check_alive(self, now: float) -> None:
-        silence = now - self.connection.last_received
+        # A remote whose socket takes what is written lives, even if its pong waits behind a long step 2.
+        buffered = self.connection.buffered
+        if buffered < self._buffered_before:
+            self._last_taken = now
+        self._buffered_before = buffered
+        silence = now - max(self.connection.last_received, self._last_taken)
         if silence < self._settings.ping_seconds:
             self._pinged_at = None
         elif self._pinged_at is None:

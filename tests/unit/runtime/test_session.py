@@ -17,6 +17,7 @@ from collab_server.gateway.entrance import Entrance
 from collab_server.observability.metrics import Metrics
 from collab_server.protocol import messages
 from collab_server.protocol.awareness import AwarenessEntry, encode_entries
+from collab_server.protocol.close_codes import CloseReason
 from collab_server.protocol.messages import MessageKind
 from collab_server.rooms.limits import Pace, RoomLimits
 from collab_server.runtime.connection import Frame, UpgradeRequest
@@ -57,6 +58,7 @@ class FakeConnection:
         self.reading = True
         self.pings = 0
         self.buffered = 0
+        self.failure = 0
         self.last_received = asyncio.get_running_loop().time()
         self.changed = asyncio.Event()
 
@@ -506,6 +508,22 @@ async def test_who_does_not_answer_a_ping_is_given_up(world: World) -> None:
     assert ann.connection.pings == 2
     ann.session.tick(now + 64)
     assert ann.connection.aborted
+
+
+async def test_a_slow_reader_that_still_takes_bytes_lives(world: World) -> None:
+    ann = await world.synced()
+    now = asyncio.get_running_loop().time()
+    for second in range(21, 100, 10):
+        ann.connection.buffered = 1000 - second
+        ann.session.tick(now + second)
+    assert not ann.connection.aborted
+
+
+async def test_a_frame_that_broke_the_protocol_is_the_reason_of_the_end(world: World) -> None:
+    ann = await world.synced()
+    ann.connection.failure = 1009
+    ann.session.disconnected(None)
+    assert ann.session.reason is CloseReason.FRAME_TOO_BIG
 
 
 async def test_an_abort_while_others_are_written_to_disturbs_nobody(world: World) -> None:
