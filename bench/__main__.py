@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,9 @@ LATEST = runner.RESULTS / "latest.json"
 PUBLISHED = runner.RESULTS / "published.json"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-_console = Console()
+#: For a file or a pipe, which have no width of their own.
+_PLAIN_WIDTH = 170
+_console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
 
 
 @app.command()
@@ -52,12 +55,12 @@ def run(
         values = runner.run_once(SYSTEMS[name], workload, cores=cores, documents=prepared, seed=seed)
         results.runs.append(values)
         results.save(output)
-        _console.print(_line(values), highlight=False)
+        _console.print(_line(values), highlight=False, soft_wrap=True)
     raise typer.Exit(_judge(results))
 
 
 def _order(workloads: list[Workload], systems: list[str]) -> Iterator[tuple[int, Workload, str]]:
-    """All systems on one workload, then the next; the repetitions around that, so that noise meets all alike."""
+    """All systems on one workload, then the next, then all again, so that noise meets all alike."""
     for seed in range(1, max(workload.repetitions for workload in workloads) + 1):
         for workload in workloads:
             if seed <= workload.repetitions:
