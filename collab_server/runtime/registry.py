@@ -178,9 +178,9 @@ class Registry:
     async def _unload(self, runner: RoomRunner) -> None:
         """Wait until all is saved, look again for somebody who came meanwhile, then forget the room."""
         runner.flush()
-        while not runner.all_saved:
-            await self._persister.saved()
-        if runner.sessions or runner.closed or runner.key in self._lingering:
+        await self._persister.saved()
+        # Whoever came meanwhile may have left again; then the room lingers anew.
+        if runner.sessions or runner.closed or runner.key in self._lingering or not runner.all_saved:
             return
         self._forget(runner)
         _log.info(Event.ROOM_UNLOADED, room=str(runner.key), version=runner.room.version)
