@@ -5,11 +5,14 @@ CREATE TABLE streams (
     tenant TEXT NOT NULL,
     room TEXT NOT NULL,
     stream TEXT NOT NULL,
+    key_checksum INTEGER NOT NULL,
     floor INTEGER NOT NULL,
     head INTEGER NOT NULL,
     checksum INTEGER NOT NULL,
     UNIQUE (tenant, room, stream)
 );
+
+CREATE INDEX streams_by_key_checksum ON streams (key_checksum);
 
 CREATE TABLE records (
     id INTEGER PRIMARY KEY,

@@ -30,15 +30,20 @@ _UNAVAILABLE = frozenset(
 _UNREADABLE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_NOTADB})
 
 
-def storage_error(error: sqlite3.Error, *, where: str) -> StorageError:
+#: What the driver raises. Text in a damaged file may not be UTF-8, even that of an error about it.
+FAULTS = (sqlite3.Error, UnicodeDecodeError)
+
+
+def storage_error(error: sqlite3.Error | UnicodeDecodeError, *, where: str) -> StorageError:
     """The error of ours that says what `error`, met in file `where`, means."""
     code = getattr(error, "sqlite_errorcode", None)
     text = f"{error} ({getattr(error, 'sqlite_errorname', 'no code')})"
     primary = None if code is None else code & 0xFF
     if primary in _UNAVAILABLE:
         return UnavailableError(f"{where}: {text}")
-    # The driver itself finds text that is not UTF-8, and gives that error no code.
-    if primary in _UNREADABLE or (code is None and isinstance(error, sqlite3.OperationalError)):
+    # Text that is not UTF-8 is found by the driver, whose error has no code.
+    unreadable_text = code is None and isinstance(error, (sqlite3.OperationalError, UnicodeDecodeError))
+    if primary in _UNREADABLE or unreadable_text:
         return UnreadableError(text, where=where)
     return StorageError(f"{where}: {text}")
 
@@ -48,7 +53,7 @@ def translated(where: str) -> Iterator[None]:
     """Turn errors of SQLite and of the file system inside into this package's."""
     try:
         yield
-    except sqlite3.Error as error:
+    except FAULTS as error:
         raise storage_error(error, where=where) from error
     except OSError as error:
         raise UnavailableError(f"{where}: {error}") from error

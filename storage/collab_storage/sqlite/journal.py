@@ -7,9 +7,10 @@ connection that has failed. What happens on the threads is `writer.py` and `read
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from collab_storage.errors import StorageError, UnreadableError
 from collab_storage.journal import DEFAULT_PAGE_BYTES
@@ -23,6 +24,8 @@ from collab_storage.sqlite.database import (
 from collab_storage.sqlite.reader import Reader
 from collab_storage.sqlite.thread import ConnectionThread
 from collab_storage.sqlite.writer import Writer
+
+T = TypeVar("T")
 
 
 class SqliteJournal:
@@ -88,9 +91,17 @@ class SqliteJournal:
                 self._writing = await self._open_writer()
             return self._writing
 
-    def _has_recent(self, key: StreamKey) -> bool:
-        """Whether to look through the newest records; wrong only for what is appended from now on."""
-        return self._writing is None or self._writing[1].has_recent(key)
+    async def _look(self, function: Callable[..., T], key: StreamKey, *args: object) -> T:
+        """Run a function of the reader; it looks through the newest records if some are of the stream."""
+        thread, _ = self._reader()
+        recent = self._writing is None or self._writing[1].has_recent(key)
+        try:
+            return await thread.run(function, key, *args, recent=recent)
+        except UnreadableError:
+            if recent:
+                raise
+        # The stream may have got its first records, or more than were expected, since it was asked for.
+        return await thread.run(function, key, *args, recent=True)
 
     def _reader(self) -> tuple[ConnectionThread, Reader]:
         if self._reading is None:
@@ -105,19 +116,12 @@ class SqliteJournal:
     async def read(
         self, key: StreamKey, after: int = -1, *, max_bytes: int = DEFAULT_PAGE_BYTES
     ) -> list[Record]:
-        thread, reader = self._reader()
-        recent = self._has_recent(key)
-        try:
-            return await thread.run(reader.read, key, after, max_bytes, recent)
-        except UnreadableError:
-            # The stream may have got its first records since it was asked for.
-            if recent:
-                raise
-            return await thread.run(reader.read, key, after, max_bytes, True)
+        _, reader = self._reader()
+        return await self._look(reader.read, key, after, max_bytes)
 
     async def head(self, key: StreamKey) -> int | None:
-        thread, reader = self._reader()
-        return await thread.run(reader.head, key)
+        _, reader = self._reader()
+        return await self._look(reader.head, key)
 
     async def remove(self, key: StreamKey, *, upto: int) -> None:
         more = True

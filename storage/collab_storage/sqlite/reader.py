@@ -44,7 +44,7 @@ class Reader:
         self._connection = connection
         self._where = where
 
-    def read(self, key: StreamKey, after: int, max_bytes: int, recent: bool) -> list[Record]:
+    def read(self, key: StreamKey, after: int, max_bytes: int, *, recent: bool) -> list[Record]:
         """See `Journal.read`. Records that are not in `places` are looked for if `recent`."""
         page: list[Record] = []
         with self._snapshot():
@@ -88,13 +88,13 @@ class Reader:
         if last < stream.saved_head:
             yield damaged(key, f"records up to offset {stream.saved_head} are missing", where=self._where)
 
-    def head(self, key: StreamKey) -> int | None:
-        """See `Journal.head`."""
+    def head(self, key: StreamKey, *, recent: bool) -> int | None:
+        """See `Journal.head`, and `read`."""
         with self._snapshot():
             stream = find_stream(self._connection, key, where=self._where)
             if stream is None:
                 return None
-            placed = find_placed(self._connection, where=self._where)
+            placed = find_placed(self._connection, where=self._where) if recent else None
             return find_head(self._connection, stream, placed=placed, where=self._where)
 
     def rooms(self, tenant: str, prefix: str, after: str, limit: int) -> list[str]:
@@ -164,7 +164,9 @@ class Reader:
             try:
                 yield
             finally:
-                self._connection.execute("ROLLBACK")
+                # Some errors end the transaction themselves.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
 
 
 def prefix_end(prefix: str) -> str | None:

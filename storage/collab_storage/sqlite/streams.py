@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from collab_storage.records import StreamKey
 from collab_storage.sqlite.rows import damaged, key_checksum, stream_checksum
 
+_SAME_CHECKSUM = "SELECT tenant, room, stream FROM streams WHERE key_checksum=?"
+_INSERT = (
+    "INSERT INTO streams (tenant, room, stream, key_checksum, floor, head, checksum) VALUES (?,?,?,?,?,?,?)"
+)
 _HEAD_PLACED = "SELECT max(offset) FROM places WHERE stream_id=?"
 _HEAD_RECENT = "SELECT max(offset) FROM records WHERE stream_id=? AND id>?"
 
@@ -34,12 +38,20 @@ def find_stream(connection: sqlite3.Connection, key: StreamKey, *, where: str) -
         (key.tenant, key.room, key.stream),
     ).fetchone()
     if row is None:
+        _check_absence(connection, key, where=where)
         return None
     stream_id, floor, head, checksum = row
     stream = Stream(key, stream_id, key_checksum(key), floor, head)
     if not _is_whole(stream, checksum):
         raise damaged(key, "the entry of the stream is damaged", where=where)
     return stream
+
+
+def _check_absence(connection: sqlite3.Connection, key: StreamKey, *, where: str) -> None:
+    """Ask a second index. One flipped byte can hide a name from an index, and its room would look new."""
+    for names in connection.execute(_SAME_CHECKSUM, (key_checksum(key),)):
+        if StreamKey(*names) == key:
+            raise damaged(key, "the index of streams does not hold it", where=where)
 
 
 def _is_whole(stream: Stream, checksum: object) -> bool:
@@ -67,10 +79,7 @@ def insert_stream(connection: sqlite3.Connection, key: StreamKey, *, first: int)
     """A new stream whose first record will have offset `first`, and is written in the same transaction."""
     seed = key_checksum(key)
     checksum = stream_checksum(seed, floor=-1, head=first)
-    cursor = connection.execute(
-        "INSERT INTO streams (tenant, room, stream, floor, head, checksum) VALUES (?,?,?,?,?,?)",
-        (key.tenant, key.room, key.stream, -1, first, checksum),
-    )
+    cursor = connection.execute(_INSERT, (key.tenant, key.room, key.stream, seed, -1, first, checksum))
     assert cursor.lastrowid is not None
     return Stream(key, cursor.lastrowid, seed, -1, first)
 

@@ -14,7 +14,7 @@ from itertools import chain
 
 from collab_storage.errors import ConflictError, UnavailableError
 from collab_storage.records import MAX_OFFSET, Record, StreamKey, check_key
-from collab_storage.sqlite.faults import storage_error
+from collab_storage.sqlite.faults import FAULTS, storage_error, translated
 from collab_storage.sqlite.places import Placement
 from collab_storage.sqlite.rows import REMOVED, Row, encode_row, removed_row
 from collab_storage.sqlite.streams import Stream, find_head, find_stream, insert_stream, save_stream
@@ -56,7 +56,8 @@ class Writer:
         self._connection = connection
         self._where = where
         self._streams: dict[tuple[str, str, str], Stream] = {}
-        self._placement = Placement(connection, where=where)
+        with translated(where):
+            self._placement = Placement(connection, where=where)
         self.broken = False
 
     def has_recent(self, key: StreamKey) -> bool:
@@ -212,12 +213,12 @@ class Writer:
 
     def purge(self) -> bool:
         """Drop some records of deleted rooms; True if another step is needed."""
-        if self._connection.execute("SELECT 1 FROM purges").fetchone() is None:
-            return False
         with self._transaction():
-            (stream_id,) = self._connection.execute("SELECT stream_id FROM purges LIMIT 1").fetchone()
-            if not self._drop_placed(stream_id, upto=MAX_OFFSET):
-                self._connection.execute("DELETE FROM purges WHERE stream_id=?", (stream_id,))
+            found = self._connection.execute("SELECT stream_id FROM purges LIMIT 1").fetchone()
+            if found is None:
+                return False
+            if not self._drop_placed(found[0], upto=MAX_OFFSET):
+                self._connection.execute("DELETE FROM purges WHERE stream_id=?", found)
             return True
 
     def finish(self) -> None:
@@ -264,12 +265,12 @@ class Writer:
         """Undo a transaction. What is remembered may be ahead of the file, so it is forgotten."""
         self._streams.clear()
         self._placement.forget()
-        self.broken = not isinstance(error, (ConflictError, ValueError))
+        self.broken = isinstance(error, FAULTS) or not isinstance(error, (ConflictError, ValueError))
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
             # Nothing is lost: an unfinished transaction is not in the file, and the connection is given up.
             self.broken = True
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, FAULTS):
             raise storage_error(error, where=self._where) from error
