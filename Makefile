@@ -24,8 +24,7 @@ $(STAMPS)/venv: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip==26.3
-	$(BIN)/pip install --quiet -c constraints.txt hatchling editables
-	$(BIN)/pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev,client]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,client]'
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/frontend-demo: frontend-demo/package-lock.json
