@@ -72,8 +72,9 @@ test: test-setup ## All tests, browsers and foreign clients included
 soak: test-setup ## The long tests: hours
 	$(BIN)/pytest -m soak $(PYTEST)
 
-bench: setup ## Measure against the peers and rewrite bench/README.md
-	$(BIN)/python -m bench all
+bench: setup ## Measure against the peers and rewrite bench/README.md; fails if a target is missed
+	status=0; $(BIN)/python -m bench run || status=$$?; \
+	$(BIN)/python -m bench report bench/results/latest.json; exit $$status
 
 docs: $(STAMPS)/venv ## Rewrite what is generated from the code
 	$(BIN)/python docs/generate_configuration.py
