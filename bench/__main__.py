@@ -82,14 +82,12 @@ def check_targets(results: Annotated[Path, typer.Argument(help="A results file."
 
 @app.command(name="report")
 def write_report(
-    results: Annotated[
-        Path, typer.Argument(help="A results file; it becomes the published one.")
-    ] = PUBLISHED,
+    results: Annotated[Path | None, typer.Argument(help="A results file, instead of the last run's.")] = None,
 ) -> None:
-    """Write the tables and the chart of README.md from a results file."""
-    loaded = Results.load(results)
-    if results.resolve() != PUBLISHED.resolve():
-        loaded.save(PUBLISHED)
+    """Publish a run: copy its results to published.json, write the tables and the chart of README.md."""
+    chosen = results or (LATEST if LATEST.exists() else PUBLISHED)
+    loaded = Results.load(chosen)
+    loaded.save(PUBLISHED)
     report.write(loaded)
 
 
