@@ -34,7 +34,9 @@ def run_once(
     try:
         values = _measure(system, workload, scratch, cores, documents, seed)
     except (RunFailed, ServerFailed) as failure:
-        values = {"failure": str(failure)}
+        # The last line says what it was; a traceback with paths of this machine is not for a file to publish.
+        print(failure, file=sys.stderr)
+        values = {"failure": str(failure).strip().splitlines()[-1]}
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     head = {"system": system.name, "workload": workload.name, "seed": seed}
