@@ -30,7 +30,7 @@ def run(first: int, count: int, judge: Judge) -> Tally:
     # Otherwise the mutants are so broken that nothing was tried.
     assert tally.judged > count * 0.15, tally
     # See `sameUnits` in node/judge.mjs; more would hide another fault.
-    assert tally.unsettled < max(3, count // 2000), tally
+    assert tally.unsettled < max(3, count // 1000), tally
     return tally
 
 
