@@ -57,14 +57,20 @@ class Placement:
         self._placed = find_placed(connection, where=where)
         self._placing: int | None = None
         (last,) = connection.execute("SELECT max(id) FROM records").fetchone()
-        self.next_id = max(self._placed, last or 0) + 1
+        self._next_id = max(self._placed, last or 0) + 1
         self.names: set[tuple[str, str, str]] = set(connection.execute(_NAMES, (self._placed,)))
         # Records that a crash left unplaced may have been removed before it.
         self.removed_some = True
 
     @property
     def is_due(self) -> bool:
-        return self.next_id - self._placed > PLACING_ROWS
+        return self._next_id - self._placed > PLACING_ROWS
+
+    def take_ids(self, count: int) -> int:
+        """The first of `count` successive ids, for records that are inserted now."""
+        first = self._next_id
+        self._next_id += count
+        return first
 
     def place(self) -> None:
         """Note where the newest records are. Inside a transaction; then `settle` or `forget`."""
@@ -73,7 +79,7 @@ class Placement:
             self._connection.execute(_DROP_REMOVED, (placed,))
             self.removed_some = False
         self._connection.execute(_PLACE, (placed,))
-        self._placing = self.next_id - 1
+        self._placing = self._next_id - 1
         self._connection.execute(
             "UPDATE progress SET placed=?, checksum=?", (self._placing, _checksum(self._placing))
         )
@@ -82,7 +88,7 @@ class Placement:
         """The transaction was committed."""
         if self._placing is not None:
             self._placed, self._placing = self._placing, None
-            if self._placed == self.next_id - 1:
+            if self._placed == self._next_id - 1:
                 self.names = set()
 
     def forget(self) -> None:

@@ -17,12 +17,14 @@ from collab_storage.sqlite.places import find_placed
 from collab_storage.sqlite.rows import REMOVED, StoredRow, damaged, decode_row
 from collab_storage.sqlite.streams import Stream, find_head, find_stream
 
-_COLUMNS = "r.offset, r.skipped, r.kind, r.time, r.authors, r.data, r.checksum"
+_CONTENT = "r.skipped, r.kind, r.time, r.authors, r.data, r.checksum"
 _PLACED = (
-    f"SELECT {_COLUMNS} FROM places p LEFT JOIN records r ON r.id=p.record_id"
+    f"SELECT p.offset, {_CONTENT} FROM places p LEFT JOIN records r ON r.id=p.record_id"
     " WHERE p.stream_id=? AND p.offset>? ORDER BY p.offset"
 )
-_RECENT = f"SELECT {_COLUMNS} FROM records r WHERE r.id>? AND r.stream_id=? AND r.offset>? ORDER BY r.id"
+_RECENT = (
+    f"SELECT r.offset, {_CONTENT} FROM records r WHERE r.id>? AND r.stream_id=? AND r.offset>? ORDER BY r.id"
+)
 _SIZE = (
     "SELECT count(*), coalesce(sum(length(r.authors) + length(r.data)), 0) FROM"
     " (SELECT record_id FROM places WHERE stream_id=?1 AND offset>?2 UNION ALL"

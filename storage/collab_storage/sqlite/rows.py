@@ -16,8 +16,8 @@ from collab_storage.records import Record, RecordKind, StreamKey
 #: Kind of a row whose record was dropped by `remove_offsets`; it keeps the chain of offsets whole.
 REMOVED = 0
 
-#: id, stream_id, offset, skipped, kind, time, authors, data, checksum
-Row = tuple[int, int, int, int, int, float, bytes, bytes, int]
+#: stream_id, offset, skipped, kind, time, authors, data, checksum
+Row = tuple[int, int, int, int, float, bytes, bytes, int]
 
 #: offset, skipped, kind, time, authors, data, checksum
 StoredRow = tuple[int, int, int, float, bytes, bytes, int]
@@ -42,13 +42,13 @@ def row_checksum(
     return crc32(data, crc32(authors, crc32(fields, seed)))
 
 
-def encode_row(record: Record, *, row_id: int, stream_id: int, seed: int, previous: int) -> Row:
+def encode_row(record: Record, *, stream_id: int, seed: int, previous: int) -> Row:
     """The row of a record that follows offset `previous` in its stream (-1: it is the first)."""
     offset, kind, time, authors, data = record.offset, record.kind, record.time, record.authors, record.data
     skipped = offset - previous - 1
     fields = _FIELDS.pack(offset, skipped, kind, time, len(authors))
     checksum = crc32(data, crc32(authors, crc32(fields, seed)))
-    return row_id, stream_id, offset, skipped, kind, time, authors, data, checksum
+    return stream_id, offset, skipped, kind, time, authors, data, checksum
 
 
 def removed_row(*, offset: int, skipped: int, seed: int) -> tuple[int, float, bytes, bytes, int]:

@@ -27,7 +27,7 @@ REMEMBERED_STREAMS = 20_000
 STATEMENT_ROWS = 64
 
 _INSERT = "INSERT INTO records (id, stream_id, offset, skipped, kind, time, authors, data, checksum) VALUES "
-_VALUES = "(?,?,?,?,?,?,?,?,?)"
+_INSERT_ONE = _INSERT + "(?,?,?,?,?,?,?,?,?)"
 _FIND = (
     "SELECT r.kind, r.time, r.authors, r.data FROM places p JOIN records r ON r.id=p.record_id"
     " WHERE p.stream_id=? AND p.offset=? AND p.offset>?"
@@ -46,7 +46,9 @@ _SOME_PLACES = "SELECT offset, record_id FROM places WHERE stream_id=? AND offse
 
 @cache
 def _insert_rows(count: int) -> str:
-    return _INSERT + ",".join([_VALUES] * count)
+    """For rows with successive ids, of which only the first is given."""
+    values = (f"(?1+{n},?,?,?,?,?,?,?,?)" for n in range(count))
+    return _INSERT + ",".join(values)
 
 
 class Writer:
@@ -78,19 +80,13 @@ class Writer:
     def _rows(self, records: Sequence[Record]) -> list[Row]:
         """The rows of those records that are not stored yet. Begins a transaction if a stream is new."""
         rows: list[Row] = []
-        placement = self._placement
+        names = self._placement.names
         for record in records:
             name = (record.tenant, record.room, record.stream)
             stream = self._streams.get(name) or self._open_stream(record)
             if record.offset > stream.head:
-                row_id = placement.next_id
-                placement.next_id = row_id + 1
-                placement.names.add(name)
-                rows.append(
-                    encode_row(
-                        record, row_id=row_id, stream_id=stream.id, seed=stream.seed, previous=stream.head
-                    )
-                )
+                names.add(name)
+                rows.append(encode_row(record, stream_id=stream.id, seed=stream.seed, previous=stream.head))
                 stream.head = record.offset
             elif not self._holds(stream, record, rows):
                 raise ConflictError.of(record)
@@ -99,12 +95,13 @@ class Writer:
     def _insert(self, rows: Sequence[Row]) -> None:
         """Insert and commit; in the ordinary case as one statement, which commits itself."""
         connection, placement = self._connection, self._placement
+        first_id = placement.take_ids(len(rows))
         if len(rows) <= STATEMENT_ROWS and not (connection.in_transaction or placement.is_due):
             if rows:
-                connection.execute(_insert_rows(len(rows)), tuple(chain.from_iterable(rows)))
+                connection.execute(_insert_rows(len(rows)), (first_id, *chain.from_iterable(rows)))
             return
         self._begin()
-        connection.executemany(_INSERT + _VALUES, rows)
+        connection.executemany(_INSERT_ONE, [(first_id + n, *row) for n, row in enumerate(rows)])
         if placement.is_due:
             placement.place()
         self._commit()
@@ -141,8 +138,8 @@ class Writer:
         """Whether exactly this record is stored, or is in the batch already."""
         content = (int(record.kind), record.time, record.authors, record.data)
         for row in pending:
-            if row[1:3] == (stream.id, record.offset):
-                return row[4:8] == content
+            if row[:2] == (stream.id, record.offset):
+                return row[3:7] == content
         self._place(stream.key)
         found = self._connection.execute(_FIND, (stream.id, record.offset, stream.floor)).fetchone()
         return bool(found == content)

@@ -1,0 +1,36 @@
+"""Every adapter has the calls of the port, with its signatures."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from collab_storage import Journal
+from collab_storage.memory import MemoryJournal
+from collab_storage.sqlite import SqliteJournal
+
+CALLS = [name for name, value in vars(Journal).items() if inspect.iscoroutinefunction(value)]
+
+
+def test_the_port_is_as_small_as_it_was() -> None:
+    assert sorted(CALLS) == [
+        "append",
+        "close",
+        "delete_room",
+        "head",
+        "open",
+        "read",
+        "remove",
+        "remove_offsets",
+        "rooms",
+        "streams",
+        "verify",
+    ]
+
+
+@pytest.mark.parametrize("adapter", [MemoryJournal, SqliteJournal])
+@pytest.mark.parametrize("call", CALLS)
+def test_signatures_are_those_of_the_port(adapter: type, call: str) -> None:
+    found = getattr(adapter, call)
+    assert inspect.iscoroutinefunction(found)
+    assert inspect.signature(found) == inspect.signature(getattr(Journal, call))
