@@ -27,6 +27,8 @@ _log = structlog.get_logger(__name__)
 
 #: Loading works in steps of this length, so that a long document does not hold up the other rooms.
 _SLICE_SECONDS = 0.005
+#: Those who asked for a room get this long to join it, however short it may linger later.
+_FIRST_LINGER_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Registry:
         self._rooms[key] = runner
         self._metrics.rooms_open = len(self._rooms)
         self._metrics.rooms_loaded += 1
-        self._linger(runner)
+        self._linger(runner, at_least_seconds=_FIRST_LINGER_SECONDS)
         _log.info(Event.ROOM_OPENED, room=str(key), version=room.version, bytes=room.size_bytes)
         return runner
 
@@ -160,14 +162,14 @@ class Registry:
 
     # --- unloading ---
 
-    def _linger(self, runner: RoomRunner) -> None:
+    def _linger(self, runner: RoomRunner, *, at_least_seconds: float = 0.0) -> None:
         """Called when a room has nobody in it: it stays for a while, because people come back."""
         previous = self._lingering.pop(runner.key, None)
         if previous is not None:
             previous.cancel()
         loop = asyncio.get_running_loop()
         self._lingering[runner.key] = loop.call_later(
-            self._policy.linger_seconds, self._start_unloading, runner
+            max(self._policy.linger_seconds, at_least_seconds), self._start_unloading, runner
         )
 
     def _start_unloading(self, runner: RoomRunner) -> None:

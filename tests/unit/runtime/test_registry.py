@@ -64,7 +64,7 @@ class FakeSession:
 
 
 class World:
-    def __init__(self) -> None:
+    def __init__(self, *, linger_seconds: float = 0.01) -> None:
         self.journal = SlowJournal()
         self.tasks = TaskOwner()
         settings = StorageSettings(commit_interval_seconds=0.001, retry_max_seconds=0.01)
@@ -72,7 +72,7 @@ class World:
         self.registry = Registry(
             self.journal,
             self.persister,
-            policy=RoomPolicy(RoomLimits(), Pace(), linger_seconds=0.01),
+            policy=RoomPolicy(RoomLimits(), Pace(), linger_seconds=linger_seconds),
             metrics=Metrics(),
             tasks=self.tasks,
             wall=lambda: 0.0,
@@ -85,8 +85,8 @@ class World:
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    world = World()
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    world = World(**getattr(request, "param", {}))
     await world.journal.open()
     saving = world.tasks.start(world.persister.run(), name="persister")
     yield world
@@ -165,6 +165,17 @@ async def test_a_room_with_somebody_in_it_stays(world: World) -> None:
     runner.join(session)  # type: ignore[arg-type]
     await asyncio.sleep(0.03)
     assert await world.registry.open(KEY) is runner
+
+
+@pytest.mark.parametrize("world", [{"linger_seconds": 0.0}], indirect=True)
+async def test_a_room_that_does_not_linger_waits_for_those_who_asked_for_it(world: World) -> None:
+    """Story: it was unloaded before its first joiner had its turn, and opened again for ever."""
+    runner = await asyncio.wait_for(world.registry.open(KEY), 5)
+    session = FakeSession()
+    runner.join(session)  # type: ignore[arg-type]
+    runner.leave(session)  # type: ignore[arg-type]
+    await world.unloaded(runner)
+    assert world.journal.reads == 1
 
 
 async def test_leaving_and_coming_back_while_a_slow_save_runs_loses_nothing(world: World) -> None:
