@@ -18,15 +18,19 @@ PROTOCOL_VERSION = 1
 MAX_ENVELOPE_BYTES = 16 * 1024
 _MAX_MARK = (1 << 53) - 1
 
+NO_CHANNEL = "This room has no such channel."
+
 
 class EnvelopeError(RemoteError):
     """An envelope that cannot be acted on: a code for programs, a sentence for people."""
 
-    def __init__(self, code: str, message: str, *, mark: int | None = None) -> None:
+    def __init__(self, code: str, message: str, *, channel: object = None, request: object = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.mark = mark
+        #: What the client named, so that it knows which of its requests was declined.
+        self.channel = channel if isinstance(channel, str) else None
+        self.request = request if isinstance(request, str) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,9 @@ def decode(data: bytes) -> ClientEnvelope:
             return _hello(value)
         case "mark":
             return _mark(value)
-        case "publish" | "leave" as operation:
+        case "publish" | "leave":
             raise EnvelopeError(
-                "unknown_channel", f"{operation!r} names a channel that this room does not have."
+                "unknown_channel", NO_CHANNEL, channel=value.get("ch"), request=value.get("id")
             )
         case "renew":
             raise EnvelopeError("unsupported", "This server takes no tokens, so there is none to renew.")
@@ -107,19 +111,18 @@ def saved(mark: int, level: str) -> bytes:
     return _encode({"op": "saved", "mark": mark, "level": level})
 
 
-def nack(code: str, message: str, *, mark: int | None = None) -> bytes:
-    """Something asked for was not done, and why."""
-    body: dict[str, Any] = {"op": "nack", "code": code, "message": message}
-    if mark is not None:
-        body["mark"] = mark
-    return _encode(body)
-
-
-def nack_channel(channel: str) -> bytes:
-    """A channel named in `hello` does not exist."""
-    return _encode(
-        {"op": "nack", "ch": channel, "code": "unknown_channel", "message": "This room has no such channel."}
-    )
+def nack(
+    code: str,
+    message: str,
+    *,
+    mark: int | None = None,
+    channel: str | None = None,
+    request: str | None = None,
+) -> bytes:
+    """Something asked for was not done, and why; with what the client named in asking."""
+    named = {"mark": mark, "ch": channel, "id": request}
+    given = {name: value for name, value in named.items() if value is not None}
+    return _encode({"op": "nack", "code": code, "message": message, **given})
 
 
 def rejected(reason: str, count: int) -> bytes:

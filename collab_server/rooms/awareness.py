@@ -74,7 +74,7 @@ class RoomAwareness:
 
     def receive(self, member: Member, frame: bytes, now: float) -> AwarenessOutcome:
         """Take what is newer. Raises BadMessage, and then nothing has changed."""
-        if self._recent and self._is_echo(member, frame):
+        if member.declared is not None and self._recent and self._is_echo(member.declared, frame):
             return _ECHO
         entries = self._decode(frame)
         if member.declared is None and len(entries) == 1:
@@ -149,16 +149,17 @@ class RoomAwareness:
         self._dirty[client] = None
         self._snapshot = None
 
-    def _is_echo(self, member: Member, frame: bytes) -> bool:
-        """Whether a frame is one of the last broadcasts without the sender's own entry."""
+    def _is_echo(self, own: int, frame: bytes) -> bool:
+        """Whether a frame is one of the last broadcasts without the entry of `own`, the sender's client."""
         count, start = read_varuint(frame, 0)
         size = len(frame) - start
         for sent in self._recent:
-            if count == sent.count:
-                if size == len(sent.entries) and frame.endswith(sent.entries):
+            span = sent.spans.get(own)
+            if span is None:
+                if count == sent.count and size == len(sent.entries) and frame.endswith(sent.entries):
                     return True
-            elif count == sent.count - 1 and member.declared in sent.spans:
-                first, last = sent.spans[member.declared]
+            elif count == sent.count - 1:
+                first, last = span
                 tail = sent.entries[last:]
                 if size == first + len(tail) and frame.startswith(sent.entries[:first], start):
                     return frame.endswith(tail)

@@ -251,7 +251,11 @@ class Session:
         try:
             request = envelope.decode(body)
         except envelope.EnvelopeError as error:
-            self._tell(envelope.nack(error.code, error.message))
+            if self._greeted:
+                nack = envelope.nack(error.code, error.message, channel=error.channel, request=error.request)
+                self._tell(nack)
+            return
+        if not self._greeted and not isinstance(request, envelope.Hello):
             return
         match request:
             case envelope.Hello():
@@ -266,7 +270,7 @@ class Session:
             self.member.identity = replace(identity, user=hello.user)
         self._tell(envelope.welcome(session=self.id, identity=self.member.identity))
         for channel in hello.channels:
-            self._tell(envelope.nack_channel(channel))
+            self._tell(envelope.nack("unknown_channel", envelope.NO_CHANNEL, channel=channel))
 
     def _on_sync_status(self, body: bytes) -> None:
         self._add_mark(sync_status_mark(body))

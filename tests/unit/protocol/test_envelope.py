@@ -74,7 +74,13 @@ def test_what_the_server_says() -> None:
         "message": "m",
         "mark": 3,
     }
-    assert json.loads(envelope.nack_channel("chat"))["ch"] == "chat"
+    assert json.loads(envelope.nack("c", "m", channel="chat", request="1")) == {
+        "op": "nack",
+        "code": "c",
+        "message": "m",
+        "ch": "chat",
+        "id": "1",
+    }
     assert json.loads(envelope.rejected("read_only", 2)) == {
         "op": "rejected",
         "reason": "read_only",

@@ -141,11 +141,25 @@ def test_echoes_of_stock_clients_are_recognised_unparsed() -> None:
     for n, one in enumerate(members):
         echo = frame(*(other for other in sent if other.client != n))
         assert room.receive(one, echo, 0.0).echo
-    assert room.receive(member("other"), frame(*sent), 0.0).echo, "one whose own entry was not in it"
+    other = member("other")
+    other.declared = 77
+    assert room.receive(other, frame(*sent), 0.0).echo, "one whose own entry was not in it"
     changed = [entry(0, 2) if other.client == 0 else other for other in sent]
     outcome = room.receive(members[1], frame(*(other for other in changed if other.client != 1)), 0.0)
     assert outcome.changed
     assert not outcome.echo
+
+
+def test_who_comes_back_saying_what_was_broadcast_is_no_echo() -> None:
+    """Story: y-websocket 3.1 leaves and returns with the same clock, in the very bytes we had sent."""
+    room, ann = RoomAwareness(RoomLimits()), member("ann")
+    room.receive(ann, frame(entry(1, 1)), 0.0)
+    room.flush()
+    room.receive(ann, frame(entry(1, 1, LEFT)), 0.0)
+    room.flush()
+    again = member("again")
+    outcome = room.receive(again, frame(entry(1, 1)), 1.0)
+    assert entries_of(outcome.reply) == [entry(1, 1, LEFT)]
 
 
 def test_only_the_last_four_broadcasts_are_remembered() -> None:
@@ -153,6 +167,7 @@ def test_only_the_last_four_broadcasts_are_remembered() -> None:
     room.receive(ann, frame(entry(1, 1)), 0.0)
     first = room.flush()
     assert first is not None
+    ben.declared = 2
     for clock in range(2, 6):
         assert room.receive(ben, first, 0.0).echo
         room.receive(ann, frame(entry(1, clock)), 0.0)

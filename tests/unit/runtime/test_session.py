@@ -365,7 +365,8 @@ async def test_an_echo_is_dropped_and_counted(world: World) -> None:
     ann, ben = await world.synced(), await world.synced()
     ann.say(messages.encode_awareness(encode_entries([AwarenessEntry(1, 1, b"{}")])))
     await ben.until(lambda: len(ben.connection.written) > 2)
-    ben.say(ben.connection.written[-1])
+    ben.say(messages.encode_awareness(encode_entries([AwarenessEntry(2, 1, b"{}")])))
+    ben.say(ben.connection.written[2])
     assert world.metrics.awareness_echoes_dropped == 1
 
 
@@ -398,6 +399,8 @@ async def test_a_mark_waits_for_the_answer_to_our_step_1(world: World) -> None:
 
 async def test_a_mark_waits_for_what_is_held(world: World) -> None:
     ann, ben = await world.synced(), await world.synced()
+    ann.say(channel(op="hello"))
+    ann.heard()
     ann.text += "a"
     first = ann.doc.get_update()
     ann.write("b")
@@ -415,6 +418,7 @@ async def test_a_mark_waits_for_what_is_held(world: World) -> None:
 async def test_too_many_marks_close_the_session(world: World) -> None:
     world.journal.gate.clear()
     ann = await world.synced()
+    ann.say(channel(op="hello"))
     ann.write("x")
     for mark in range(1001):
         ann.say(channel(op="mark", id=mark))
@@ -424,6 +428,10 @@ async def test_too_many_marks_close_the_session(world: World) -> None:
 
 async def test_bad_envelopes_are_answered_and_nothing_else_happens(world: World) -> None:
     ann = await world.synced()
+    ann.say(channel(op="dance"))
+    assert ann.heard() == [], "one who never said hello never sees an envelope"
+    ann.say(channel(op="hello"))
+    ann.heard()
     for envelope in (b"nonsense", b'{"op":"dance"}'):
         ann.say(messages.encode_room_channel(envelope))
     assert [answer["code"] for answer in ann.envelopes()] == ["bad_json", "unknown_op"]
