@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from collab_storage import Record, RecordKind, StreamKey, encode_authors
@@ -293,7 +294,7 @@ class RoomRunner:
             offset=offset,
             kind=kind,
             data=data,
-            authors=encode_authors(authors),
+            authors=_encode_authors(authors),
             time=self._wall(),
         )
 
@@ -335,3 +336,17 @@ class RoomRunner:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _encode_authors(authors: Authors) -> bytes:
+    """Most deltas have one author with one client id, the same as the delta before: those bytes are kept."""
+    if len(authors) == 1:
+        ((user, clients),) = authors.items()
+        if len(clients) <= 1:
+            return _encode_sole_author(user, *clients)
+    return encode_authors(authors)
+
+
+@lru_cache(maxsize=16_384)
+def _encode_sole_author(user: str, *clients: int) -> bytes:
+    return encode_authors({user: clients})
