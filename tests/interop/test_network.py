@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import StartClient
 from tests.interop import scenarios
+from tests.support import yproto
 from tests.support.editor import Editor
 from tests.support.node import Y_WEBSOCKET_VERSIONS, NodeClient
 from tests.support.proxy import FaultyProxy
@@ -75,6 +76,9 @@ async def test_what_was_written_during_a_stall_arrives_after_it(
         proxy.blackhole()
         far.append("during ")
         near.append("meanwhile ")
+        near.send(yproto.query_awareness())
+        assert near.client is not None
+        await near.client.wait_message(lambda m: m.type == yproto.AWARENESS, what="an answer")
         assert str(near.text) == "meanwhile "
         proxy.pass_again()
         await near.wait(

@@ -97,9 +97,9 @@ const operations = {
     }, parts, { timeout: timeout * 1000 })
     return Date.now()
   }),
-  /** Wait for so many characters: two who type at one caret may end up letter by letter. */
+  /** Wait for so many characters, paragraphs apart: two who begin an empty note at once begin one each. */
   waitLength: ({ page: name, length, timeout = WAIT }) => bounded(`${length} characters`, () =>
-    of(name).page.waitForFunction((wanted) => window.__textOf('editor').length === wanted, length, { timeout: timeout * 1000 })
+    of(name).page.waitForFunction((wanted) => window.__textOf('editor').replaceAll('\n', '').length === wanted, length, { timeout: timeout * 1000 })
       .then(() => Date.now())),
   waitAttribute: ({ page: name, testId, attribute, values, timeout = WAIT }) => bounded(`${testId} ${attribute} ${values}`, async () => {
     const found = await of(name).page.waitForFunction(([id, key, wanted]) => {

@@ -68,7 +68,7 @@ class Page:
         return int(await self.call("waitText", parts=list(parts), timeout=within, bound=within + GRACE))
 
     async def wait_length(self, length: int, *, within: float = PATIENCE) -> None:
-        """Wait until the editor shows exactly `length` characters. Raises WaitFailed."""
+        """Wait until the editor shows `length` characters, not counting line ends. Raises WaitFailed."""
         await self.call("waitLength", length=length, timeout=within, bound=within + GRACE)
 
     async def wait_state(self, test_id: str, *states: str, within: float = PATIENCE) -> str:
