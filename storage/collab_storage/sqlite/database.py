@@ -97,6 +97,9 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     try:
         with translated(str(path)):
             connection.execute("PRAGMA query_only=ON")
+            # The first statement joins the write-ahead log. From then on a writer that is given up is not the
+            # last to close, and does not sync and empty the log through the handle that has failed.
+            connection.execute("SELECT placed FROM progress").fetchone()
     except BaseException:
         connection.close()
         raise

@@ -64,6 +64,9 @@ class SqliteJournal:
             if self._writing is not None and not self._writing[1].broken:
                 thread, writer = self._writing
                 await thread.run(writer.finish)
+        except StorageError:
+            # Every record is safe already; the next start only has more to look through.
+            pass
         finally:
             await self._close_all()
 

@@ -162,13 +162,17 @@ class Reader:
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
         with translated(self._where):
-            self._connection.execute("BEGIN")
+            # One that an earlier fault left open would show an old moment for ever.
+            self._end_transaction()
             try:
+                self._connection.execute("BEGIN")
                 yield
             finally:
-                # Some errors end the transaction themselves.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                self._end_transaction()
+
+    def _end_transaction(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
 
 def prefix_end(prefix: str) -> str | None:
