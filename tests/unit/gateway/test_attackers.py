@@ -54,7 +54,7 @@ async def test_a_million_fragments_of_one_byte(gateway: Gateway) -> None:
     await pour(peer, client_frame(0, b"a", fin=False) * 1000, times=1000)
 
     assert (await peer.closed())[0] == 1009
-    assert await asyncio.to_thread(resident) - before < MOST_BYTES
+    assert await asyncio.to_thread(resident) - before < 2 * MOST_BYTES
     assert session.messages == []
     await bystander_is_served(gateway)
 
@@ -69,7 +69,7 @@ async def test_pings_whose_answers_are_not_read(gateway: Gateway) -> None:
     await pour(peer, client_frame(9, b"p" * 125) * 1000, times=1000)
 
     assert await session.end() is None
-    assert await asyncio.to_thread(resident) - before < MOST_BYTES
+    assert await asyncio.to_thread(resident) - before < 2 * MOST_BYTES
     await bystander_is_served(gateway)
 
 
@@ -82,7 +82,7 @@ async def test_a_frame_that_claims_to_be_larger_than_the_limit(gateway: Gateway)
     await pour(peer, b"x" * 100_000, times=1000)
 
     assert (await peer.closed())[0] == 1009
-    assert await asyncio.to_thread(resident) - before < MOST_BYTES
+    assert await asyncio.to_thread(resident) - before < 2 * MOST_BYTES
     assert session.messages == []
 
 
@@ -98,4 +98,4 @@ async def test_frames_of_4_megabytes_leave_nothing_behind(gateway: Gateway) -> N
         peer.send(str(number).encode())
         await session.until(lambda me: me.messages)
 
-    assert await asyncio.to_thread(resident) - before < MOST_BYTES
+    assert await asyncio.to_thread(resident) - before < 2 * MOST_BYTES
