@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pytest
-from collab_storage import Journal, Record, StorageError, StreamKey, acceptance
+from collab_storage import ConflictError, Journal, Record, StorageError, StreamKey, acceptance
 from collab_storage.acceptance import JournalAcceptance
 from collab_storage.memory import MemoryJournal
 
@@ -30,7 +30,7 @@ class RefusesRepetition(MemoryJournal):
         for record in records:
             head = await self.head(record.key)
             if head is not None and record.offset <= head:
-                raise acceptance.ConflictError.of(record)
+                raise ConflictError.of(record)
         await super().append(records)
 
 

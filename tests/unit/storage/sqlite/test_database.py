@@ -19,6 +19,7 @@ from collab_storage.sqlite.database import (
     open_for_reading,
     open_for_writing,
 )
+from collab_storage.sqlite.faults import translated
 
 
 @pytest.fixture
@@ -160,7 +161,7 @@ def test_a_truncated_file_is_damage(path: Path, kept: int) -> None:
 def read_every_table(path: Path) -> None:
     connection = open_for_writing(path, synchronous="full")
     try:
-        with database.translated(str(path)):
+        with translated(str(path)):
             for table in ("streams", "records", "places", "progress", "purges"):
                 connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     finally:

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -75,7 +76,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FaultyConnection]]:
     def faulty_connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
         return connect(*args, factory=FaultyConnection, **kwargs)
 
-    monkeypatch.setattr(database.sqlite3, "connect", faulty_connect)
+    monkeypatch.setattr(sqlite3, "connect", faulty_connect)
     yield FaultyConnection
     FaultyConnection.plan(-1, after=False)
 
@@ -98,7 +99,7 @@ async def whole_life(path: Path) -> list[Record]:
         [make_record(0, key=OTHER), make_record(3), make_record(1, key=HELD)],
         [make_record(offset) for offset in range(4, 90)],
     ):
-        await insist(lambda batch=batch: journal.append(batch))
+        await insist(partial(journal.append, batch))
     await insist(lambda: journal.remove(KEY, upto=1))
     await insist(lambda: journal.remove_offsets(HELD, [0]))
     await insist(lambda: journal.delete_room(OTHER.tenant, OTHER.room))

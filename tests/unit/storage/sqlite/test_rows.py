@@ -19,7 +19,7 @@ def stored() -> tuple[Any, ...]:
 
 
 def decode(row: tuple[Any, ...], key: StreamKey = KEY) -> Record | None:
-    return decode_row(row, key=key, seed=key_checksum(key), where="/d/journal.db")  # type: ignore[arg-type]
+    return decode_row(row, key=key, seed=key_checksum(key), where="/d/journal.db")
 
 
 def test_a_record_comes_back() -> None:

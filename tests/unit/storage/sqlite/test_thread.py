@@ -44,7 +44,7 @@ async def test_functions_run_in_the_order_of_the_calls_and_finish_though_cancell
 ) -> None:
     done: list[int] = []
     go = threading.Event()
-    tasks = [asyncio.ensure_future(thread.run(go.wait, 10))]
+    tasks: list[asyncio.Future[object]] = [asyncio.ensure_future(thread.run(go.wait, 10))]
     tasks += [asyncio.ensure_future(thread.run(done.append, number)) for number in range(5)]
     await asyncio.sleep(0)
     tasks[2].cancel()
