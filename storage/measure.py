@@ -1,8 +1,8 @@
 """What a commit costs: `python storage/measure.py commits|layouts [DIRECTORY]`. Not part of the package.
 
-CPU is that of the whole process, threads included, over the same loop without commits. `paced` makes 40 commits
-a second, as a server does, with cold caches; `busy` makes them one after the other. Run it where nothing else
-runs, on the disk that is meant; `taskset -c 1` for one core.
+CPU is that of the whole process, threads included, over the same loop without commits. `paced` makes 40
+commits a second, as a server does, with cold caches; `busy` makes them one after the other. Run it where
+nothing else runs, on the disk that is meant; `taskset -c 1` for one core.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ async def report(source: Source, journal: SqliteJournal, synchronous: Synchronou
 
 
 def measure_layouts(directory: Path) -> None:
-    """One thread, one statement per commit, `synchronous=FULL`, over a table that already holds 50,000 rows."""
+    """One thread, one statement per commit, `synchronous=FULL`, over a table of 50,000 rows."""
     for rows, size, streams in [(1, 700, 1), (1, 2000, 1), (1, 5000, 1), (25, 60, 1000)]:
         for layout, sql in LAYOUTS.items():
             path = directory / f"{layout}-{rows}-{size}.db"
