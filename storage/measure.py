@@ -112,7 +112,7 @@ async def report(source: Source, journal: SqliteJournal, synchronous: Synchronou
 
 
 def measure_layouts(directory: Path) -> None:
-    """One thread, one statement per commit, `synchronous=FULL`, over a table of 50,000 rows."""
+    """One thread, one statement per commit, `synchronous=FULL`, over a table that is not empty."""
     for rows, size, streams in [(1, 700, 1), (1, 2000, 1), (1, 5000, 1), (25, 60, 1000)]:
         for layout, sql in LAYOUTS.items():
             path = directory / f"{layout}-{rows}-{size}.db"
