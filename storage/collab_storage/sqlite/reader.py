@@ -14,16 +14,15 @@ from collab_storage.errors import UnreadableError
 from collab_storage.records import Damage, Record, StreamInfo, StreamKey
 from collab_storage.sqlite.faults import translated
 from collab_storage.sqlite.places import find_placed
-from collab_storage.sqlite.rows import REMOVED, StoredRow, damaged, decode_row
+from collab_storage.sqlite.rows import CONTENT, REMOVED, StoredRow, damaged, decode_row
 from collab_storage.sqlite.streams import Stream, find_head, find_stream
 
-_CONTENT = "r.skipped, r.kind, r.time, r.authors, r.data, r.checksum"
 _PLACED = (
-    f"SELECT p.offset, {_CONTENT} FROM places p LEFT JOIN records r ON r.id=p.record_id"
+    f"SELECT p.offset, {CONTENT} FROM places p LEFT JOIN records r ON r.id=p.record_id"
     " WHERE p.stream_id=? AND p.offset>? ORDER BY p.offset"
 )
 _RECENT = (
-    f"SELECT r.offset, {_CONTENT} FROM records r WHERE r.id>? AND r.stream_id=? AND r.offset>? ORDER BY r.id"
+    f"SELECT r.offset, {CONTENT} FROM records r WHERE r.id>? AND r.stream_id=? AND r.offset>? ORDER BY r.id"
 )
 _SIZE = (
     "SELECT count(*), coalesce(sum(length(r.authors) + length(r.data)), 0) FROM"
@@ -70,21 +69,19 @@ class Reader:
         """The records after an offset; in place of a damaged or missing one, what is wrong with it."""
         key = stream.key
         last = max(after, stream.floor)
-        exact = False
         for row in self._rows(stream, last, recent=recent):
             try:
                 record = decode_row(row, key=key, seed=stream.seed, where=self._where)
             except UnreadableError as error:
                 yield error
-                exact = False
                 last = row[0] if isinstance(row[0], int) else last
                 continue
             previous = row[0] - row[1] - 1
-            if previous > last or (exact and previous < last):
+            if previous > last:
                 yield damaged(
                     key, f"the record before {row[0]} is missing", where=self._where, offset=previous
                 )
-            last, exact = row[0], True
+            last = row[0]
             if record is not None:
                 yield record
         if last < stream.saved_head:

@@ -22,6 +22,9 @@ Row = tuple[int, int, int, int, float, bytes, bytes, int]
 #: offset, skipped, kind, time, authors, data, checksum
 StoredRow = tuple[int, int, int, float, bytes, bytes, int]
 
+#: The columns of a `StoredRow` but the first, of a table called r.
+CONTENT = "r.skipped, r.kind, r.time, r.authors, r.data, r.checksum"
+
 _FIELDS = struct.Struct(">qqBdI")
 _STREAM = struct.Struct(">qq")
 

@@ -9,14 +9,19 @@ import sqlite3
 from dataclasses import dataclass
 
 from collab_storage.records import StreamKey
-from collab_storage.sqlite.rows import damaged, key_checksum, stream_checksum
+from collab_storage.sqlite.rows import CONTENT, damaged, decode_row, key_checksum, stream_checksum
 
 _SAME_CHECKSUM = "SELECT tenant, room, stream FROM streams WHERE key_checksum=?"
 _INSERT = (
     "INSERT INTO streams (tenant, room, stream, key_checksum, floor, head, checksum) VALUES (?,?,?,?,?,?,?)"
 )
-_HEAD_PLACED = "SELECT max(offset) FROM places WHERE stream_id=?"
-_HEAD_RECENT = "SELECT max(offset) FROM records WHERE stream_id=? AND id>?"
+_LAST_PLACED = (
+    f"SELECT p.offset, {CONTENT} FROM places p LEFT JOIN records r ON r.id=p.record_id"
+    " WHERE p.stream_id=? ORDER BY p.offset DESC LIMIT 1"
+)
+_LAST_RECENT = (
+    f"SELECT r.offset, {CONTENT} FROM records r WHERE r.stream_id=? AND r.id>? ORDER BY r.id DESC LIMIT 1"
+)
 
 
 @dataclass(slots=True)
@@ -62,14 +67,16 @@ def _is_whole(stream: Stream, checksum: object) -> bool:
 
 
 def find_head(connection: sqlite3.Connection, stream: Stream, *, placed: int | None, where: str) -> int:
-    """Fill in and return the highest offset ever held. Raises UnreadableError if that record is lost.
+    """Fill in and return the highest offset ever held. Raises UnreadableError, also if it is lost.
 
     `placed` is the id after which to look for records without a place; None if the stream has none.
     """
-    found = connection.execute(_HEAD_PLACED, (stream.id,)).fetchone()
+    rows = connection.execute(_LAST_PLACED, (stream.id,)).fetchall()
     if placed is not None:
-        found += connection.execute(_HEAD_RECENT, (stream.id, placed)).fetchone()
-    stream.head = max((stream.floor, *(offset for offset in found if offset is not None)))
+        rows += connection.execute(_LAST_RECENT, (stream.id, placed)).fetchall()
+    for row in rows:
+        decode_row(row, key=stream.key, seed=stream.seed, where=where)
+    stream.head = max([stream.floor, *(row[0] for row in rows)])
     if stream.head < stream.saved_head:
         raise damaged(stream.key, f"records up to offset {stream.saved_head} are missing", where=where)
     return stream.head

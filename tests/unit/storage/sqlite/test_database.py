@@ -142,6 +142,17 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == b"x" * 10_000
 
 
+def test_a_refused_file_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    change(path, "PRAGMA application_id=7")
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with pytest.raises(ForeignFileError) as caught:
+            open_and_close(path)
+    del caught
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_newer_format_is_refused_and_left_alone(path: Path) -> None:
     change(path, "PRAGMA user_version=2")
     before = path.read_bytes()

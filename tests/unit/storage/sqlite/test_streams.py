@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
-from collab_storage import StreamKey, UnreadableError
+from collab_storage import Record, RecordKind, StreamKey, UnreadableError
 from collab_storage.sqlite.database import migrations
-from collab_storage.sqlite.streams import find_head, find_stream, insert_stream, save_stream
+from collab_storage.sqlite.rows import encode_row
+from collab_storage.sqlite.streams import Stream, find_head, find_stream, insert_stream, save_stream
 
 KEY = StreamKey("t", "r", "doc")
 
@@ -65,18 +66,38 @@ def test_a_name_that_its_index_lost_is_not_a_new_room(connection: sqlite3.Connec
         find_stream(connection, KEY, where="x")
 
 
+def insert(connection: sqlite3.Connection, stream: Stream, row_id: int, offset: int, *, placed: bool) -> None:
+    """A record of a stream, the first as far as it says itself."""
+    record = Record(KEY.tenant, KEY.room, KEY.stream, offset, RecordKind.DELTA, b"data", b"[]", 1.5)
+    row = encode_row(record, stream_id=stream.id, seed=stream.seed, previous=-1)
+    connection.execute("INSERT INTO records VALUES (?,?,?,?,?,?,?,?,?)", (row_id, *row))
+    if placed:
+        connection.execute("INSERT INTO places VALUES (?, ?, ?)", (stream.id, offset, row_id))
+
+
 def test_the_head_is_the_highest_of_all_that_is_known(connection: sqlite3.Connection) -> None:
     stream = insert_stream(connection, KEY, first=0)
-    connection.execute("INSERT INTO records VALUES (1, ?, 0, 0, 1, 0.0, x'', x'', 0)", (stream.id,))
-    assert find_head(connection, stream, placed=0, where="x") == 0
-    connection.execute("INSERT INTO places VALUES (?, 7, 2)", (stream.id,))
-    assert find_head(connection, stream, placed=None, where="x") == 7
+    insert(connection, stream, 1, 0, placed=True)
+    insert(connection, stream, 2, 4, placed=False)
+    assert find_head(connection, stream, placed=None, where="x") == 0
+    assert find_head(connection, stream, placed=1, where="x") == 4
     stream.floor = 9
-    assert find_head(connection, stream, placed=None, where="x") == 9
+    assert find_head(connection, stream, placed=1, where="x") == 9
 
 
 def test_a_lost_end_is_noticed(connection: sqlite3.Connection) -> None:
     stream = insert_stream(connection, KEY, first=3)
-    connection.execute("INSERT INTO places VALUES (?, 2, 2)", (stream.id,))
+    insert(connection, stream, 1, 2, placed=True)
     with pytest.raises(UnreadableError, match="records up to offset 3 are missing"):
         find_head(connection, stream, placed=0, where="x")
+
+
+@pytest.mark.parametrize(
+    "sql", ["UPDATE records SET data=x'00'", "UPDATE places SET offset=5", "DELETE FROM records"]
+)
+def test_a_head_is_not_believed_without_its_record(connection: sqlite3.Connection, sql: str) -> None:
+    stream = insert_stream(connection, KEY, first=3)
+    insert(connection, stream, 1, 3, placed=True)
+    connection.execute(sql)
+    with pytest.raises(UnreadableError, match="room 'r' of tenant 't', stream 'doc'"):
+        find_head(connection, stream, placed=1, where="x")
