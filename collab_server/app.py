@@ -70,7 +70,6 @@ class Application:
         self._lock = _lock_of(settings.storage)
         self._journal = journal if journal is not None else _journal_of(settings.storage)
         self._tasks = TaskOwner()
-        self._saving: asyncio.Task[None] | None = None
         self._listener: Listener | None = None
         self._draining = False
         self._locked = False
@@ -82,7 +81,7 @@ class Application:
             policy=_room_policy(settings),
             metrics=self.metrics,
             tasks=self._tasks,
-            wall=self._clock.wall,
+            clock=self._clock,
         )
         self.entrance = Entrance(
             registry=self.registry,
@@ -106,7 +105,7 @@ class Application:
             await asyncio.to_thread(self._lock.acquire)
             self._locked = True
         await self._journal.open()
-        self._saving = self._tasks.start(self._persister.run(), name="persister")
+        self._tasks.start(self._persister.run(), name="persister")
         heartbeat = Heartbeat(lambda: self.entrance.sessions, lambda: self.registry, self.metrics)
         self._tasks.start(heartbeat.run(), name="heartbeat")
         self._listener = await start_listener(
@@ -163,9 +162,12 @@ class Application:
             self._listener.stop_accepting()
         await self._send_away(deadline_seconds * _CLOSING_SHARE)
         self.registry.flush()
-        self._persister.stop()
-        if self._saving is not None:
-            await asyncio.wait([self._saving], timeout=deadline_seconds * (1 - _CLOSING_SHARE))
+        try:
+            async with asyncio.timeout(deadline_seconds * (1 - _CLOSING_SHARE)):
+                await self._persister.saved()
+        except TimeoutError:
+            # What is left is in `unsaved`, and the caller says so.
+            pass
 
     def unsaved(self) -> Sequence[str]:
         """Rooms with edits that are not durable, the most changed first."""

@@ -12,6 +12,12 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from collab_server.rooms.limits import Pace, RoomLimits
+from collab_server.updates.limits import MAX_DEPTH_SETTING, ScanLimits
+
+#: The defaults of what the core bounds stand with the core.
+_ROOM, _PACE, _UPDATE = RoomLimits(), Pace(), ScanLimits()
+
 #: Stock y-websocket clients reconnect when no data message came for this long.
 CLIENT_WATCHDOG_SECONDS = 30.0
 
@@ -123,48 +129,59 @@ class RoomSettings(Section):
     """How a room collects, sends and keeps what its sessions write."""
 
     flush_window_max_seconds: SecondsOrZero = Field(
-        default=0.040,
+        default=_PACE.window_max_seconds,
         le=1,
         description="Longest time in which a room collects edits, however many sessions it has.",
     )
     flush_window_per_session_seconds: SecondsOrZero = Field(
-        default=0.0014, description="What each session of a busy room adds to its window."
+        default=_PACE.window_seconds_per_listener,
+        description="What each session of a busy room adds to its window.",
     )
     linger_seconds: SecondsOrZero = Field(
         default=30.0, description="Time an empty room stays open before it is saved and unloaded."
     )
     max_document_bytes: Count = Field(
-        default=50_000_000, description="Largest document, encoded; edits that would pass it are refused."
+        default=_ROOM.document_bytes,
+        description="Largest document, encoded; edits that would pass it are refused.",
     )
     max_document_clients: Count = Field(
-        default=50_000, description="Most client ids in one document; each page load of an editor takes one."
+        default=_ROOM.document_clients,
+        description="Most client ids in one document; each page load of an editor takes one.",
     )
     max_held_bytes: CountOrZero = Field(
-        default=4_000_000, description="Edits a room holds that came ahead of a predecessor still missing."
+        default=_ROOM.held_bytes,
+        description="Edits a room holds that came ahead of a predecessor still missing.",
     )
     held_seconds: SecondsOrZero = Field(
-        default=600.0, description="Time held edits outlive the session that sent them."
+        default=_ROOM.held_seconds, description="Time held edits outlive the session that sent them."
     )
     awareness_interval_min_seconds: SecondsOrZero = Field(
-        default=0.050, description="Shortest time between two awareness broadcasts of a room."
+        default=_PACE.awareness_min_seconds,
+        description="Shortest time between two awareness broadcasts of a room.",
     )
     awareness_interval_max_seconds: SecondsOrZero = Field(
-        default=2.0, description="Longest time between two awareness broadcasts of a room."
+        default=_PACE.awareness_max_seconds,
+        description="Longest time between two awareness broadcasts of a room.",
     )
     awareness_interval_per_session_seconds: SecondsOrZero = Field(
-        default=0.004, description="What each session adds to the time between awareness broadcasts."
+        default=_PACE.awareness_seconds_per_listener,
+        description="What each session adds to the time between awareness broadcasts.",
     )
     max_awareness_entry_bytes: Count = Field(
-        default=16_384, description="Largest awareness entry (name, colour, cursor) of one client."
+        default=_ROOM.awareness_state_bytes,
+        description="Largest awareness entry (name, colour, cursor) of one client.",
     )
     max_awareness_clients_per_session: Count = Field(
-        default=64, description="Most client ids whose awareness one session may own at once."
+        default=_ROOM.awareness_clients_per_member,
+        description="Most client ids whose awareness one session may own at once.",
     )
     awareness_entry_max_age_seconds: Seconds = Field(
-        default=45.0, description="Age at which an awareness entry that was not renewed is left out."
+        default=_ROOM.awareness_expiry_seconds,
+        description="Age at which an awareness entry that was not renewed is left out.",
     )
     awareness_tombstone_seconds: Seconds = Field(
-        default=60.0, description="Time a leaver is remembered, so that late echoes do not bring it back."
+        default=_ROOM.awareness_tombstone_seconds,
+        description="Time a leaver is remembered, so that late echoes do not bring it back.",
     )
 
     @model_validator(mode="after")
@@ -220,11 +237,18 @@ class SessionSettings(Section):
 class LimitSettings(Section):
     """What one update may hold; more is refused for its sender alone."""
 
-    max_update_blocks: Count = Field(default=20_000, description="Most structs in one update.")
-    max_update_clients: Count = Field(default=1_000, description="Most client ids in one update.")
-    max_update_delete_ranges: Count = Field(default=20_000, description="Most deleted ranges in one update.")
+    max_update_blocks: Count = Field(default=_UPDATE.max_blocks, description="Most structs in one update.")
+    max_update_clients: Count = Field(
+        default=_UPDATE.max_clients, description="Most client ids in one update."
+    )
+    max_update_delete_ranges: Count = Field(
+        default=_UPDATE.max_delete_ranges, description="Most deleted ranges in one update."
+    )
     max_update_depth: int = Field(
-        default=64, ge=1, le=256, description="Deepest nesting of a value or of JSON in one update."
+        default=_UPDATE.max_depth,
+        ge=1,
+        le=MAX_DEPTH_SETTING,
+        description="Deepest nesting of a value or of JSON in one update.",
     )
 
 

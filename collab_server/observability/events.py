@@ -28,6 +28,7 @@ class Event(StrEnum):
     ROOM_OPENED = "room_opened"
     ROOM_LOAD_FAILED = "room_load_failed"
     ROOM_UNLOADED = "room_unloaded"
+    ROOM_FAILED = "room_failed"
 
     # Sessions
     SESSION_OPENED = "session_opened"

@@ -14,11 +14,13 @@ _MAX_VARINT_BYTES = 10
 
 def write_varuint(value: int) -> bytes:
     """Encode a non-negative integer in groups of seven bits, lowest first."""
-    if value < 0x80:
+    if value < 128:
         return bytes((value,))
+    if value < 16384:
+        return bytes((value & 127 | 128, value >> 7))
     out = bytearray()
-    while value > 0x7F:
-        out.append(0x80 | (value & 0x7F))
+    while value > 127:
+        out.append(value & 127 | 128)
         value >>= 7
     out.append(value)
     return bytes(out)

@@ -5,7 +5,7 @@ Owns the conditions under which "everything you sent is in" is true; knows nothi
 
 from __future__ import annotations
 
-from collab_server.types import Identity
+from collab_server.types import Identity, StateVector
 
 #: What an update lacked: each client with the next clock that the room has of it.
 Gap = frozenset[tuple[int, int]]
@@ -40,7 +40,9 @@ class Member:
         return not (self.asked or self.held or self.dropped or self.refused)
 
     def answered(self) -> None:
-        """A step 2 came: the question is answered, and it holds all that was dropped or refused before."""
+        """A step 2 came. If we had asked, it holds all that was dropped or refused before."""
+        if not self.asked:
+            return
         self.asked = False
         self.dropped = False
         self.refused = False
@@ -50,5 +52,12 @@ class Member:
         if not gap or self.asked or gap == self._gap:
             return False
         self._gap = gap
+        self.asked = True
+        return True
+
+    def ask_again(self, state: StateVector) -> bool:
+        """Whether to ask anew for dropped deletions, because something has come that they may name."""
+        if self.asked or all(state.get(client, 0) <= clock for client, clock in self._gap):
+            return False
         self.asked = True
         return True

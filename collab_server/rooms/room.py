@@ -6,7 +6,7 @@ clock (time is an argument), no connection and no store; `runtime.room_runner` c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from collab_server.errors import InvalidUpdate, RefusalReason
@@ -56,12 +56,12 @@ class HeldRow:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What `receive` found: anything new, anything that waits now, whether its sender is to be asked with
-    step 1, and how many runs had to be dropped because too much waits already."""
+    """What `receive` found: anything new, anything that waits now, who is to be asked with step 1, and how
+    many runs had to be dropped because too much waits already."""
 
     changed: bool = False
     held: bool = False
-    ask: bool = False
+    ask: Collection[Member] = ()
     dropped: int = 0
 
 
@@ -109,6 +109,8 @@ class Room:
         self._pending = _Pending()
         self._new_held: list[HeldRow] = []
         self._gone_held: list[int] = []
+        #: Those who sent deletions that named unknown clocks.
+        self._droppers: set[Member] = set()
         self.awareness = RoomAwareness(limits)
         self.version = 0
         self.saved_version = 0
@@ -145,12 +147,24 @@ class Room:
             self._pending.add(accepted, author=member, user=member.identity.user, now=now)
             if self._held and accepted.runs:
                 self._release_from({run.client for run in accepted.runs}, now)
+        ask = self._ask_again() if self._droppers and accepted.runs else []
         if not accepted.held and not accepted.dropped_deletes:
+            if ask:
+                return Outcome(changed=True, ask=ask)
             return _CHANGED if changed else _NOTHING_NEW
         dropped = self._hold(member, accepted.held)
-        member.dropped |= accepted.dropped_deletes or dropped > 0
-        ask = member.ask(self._gap(accepted.held, update.deletes))
+        if accepted.dropped_deletes or dropped:
+            member.dropped = True
+            self._droppers.add(member)
+        if member.ask(self._gap(accepted.held, update.deletes)):
+            ask.append(member)
         return Outcome(changed, bool(accepted.held) and not dropped, ask, dropped)
+
+    def _ask_again(self) -> list[Member]:
+        """Those whose deletions may now name something known. A client sends them in step 2 alone."""
+        self._droppers = {member for member in self._droppers if member.dropped}
+        state = self._index.state
+        return [member for member in self._droppers if member.ask_again(state)]
 
     def _check_size(self, update: Update, size_bytes: int) -> None:
         limits, state = self._limits, self._index.state
@@ -256,6 +270,7 @@ class Room:
     def leave(self, member: Member, now: float) -> None:
         """A session has gone: its presence ends, what waits of its edits stays for a while."""
         self._held.abandon(member, now + self._limits.held_seconds)
+        self._droppers.discard(member)
         self.awareness.leave(member, now)
 
     def expire(self, now: float) -> None:

@@ -57,10 +57,10 @@ class Heartbeat:
 
     def _session_portions(self) -> Iterator[list[Session]]:
         while True:
-            sessions = iter(list(self._sessions()))
-            size = -(-len(list(self._sessions())) // _PORTIONS)
+            sessions = list(self._sessions())
+            rest = iter(sessions)
             for _ in range(_PORTIONS):
-                yield list(islice(sessions, size))
+                yield list(islice(rest, -(-len(sessions) // _PORTIONS)))
 
     async def _expire(self, now: float) -> None:
         for count, runner in enumerate(self._rooms(), start=1):

@@ -1,17 +1,19 @@
 """Makes what rooms hand over durable: one commit for all rooms of an interval, one writer, nothing given up.
 
 Owns grouping, retries and the order of acknowledgements. A failing store stops the acknowledgements and never
-the editing; past a bound of unsaved bytes `overloaded` asks the sessions to stop.
+the editing; past a bound of unsaved bytes `overloaded` asks the sessions to stop. Records that the journal
+will never take concern their room alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeGuard
 
 import structlog
-from collab_storage import Journal, Record, StorageError, StreamKey
+from collab_storage import ConflictError, Journal, Record, StorageError, StreamKey, UnreadableError
 
 from collab_server.config import StorageSettings
 from collab_server.observability.events import Event
@@ -24,7 +26,20 @@ _MAX_COMMIT_BYTES = 8_000_000
 _FIRST_RETRY_SECONDS = 0.1
 
 
-@dataclass(slots=True)
+class Owner(Protocol):
+    """Whose records they are. Called on the loop."""
+
+    #: Nothing more of it is to be written.
+    lost: bool
+
+    def saved(self, version: int) -> None:
+        """The records submitted with `version`, and all before them, are durable."""
+
+    def save_failed(self, error: StorageError) -> None:
+        """The journal will never take its records; it has to set `lost`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Removal:
     """Rows of a stream that are not needed once the records handed over with it are durable."""
 
@@ -32,18 +47,13 @@ class Removal:
     offsets: Sequence[int]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Write:
+    owner: Owner
     records: Sequence[Record]
-    done: Callable[[], None]
+    version: int
     removal: Removal | None
     size_bytes: int
-
-
-@dataclass(slots=True)
-class _Batch:
-    writes: list[_Write] = field(default_factory=list)
-    size_bytes: int = 0
 
 
 class Persister:
@@ -57,7 +67,6 @@ class Persister:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._stopping = False
         self._failures = 0
         self.unsaved_bytes = 0
 
@@ -72,87 +81,106 @@ class Persister:
         return self.unsaved_bytes > self._settings.max_unsaved_bytes
 
     def submit(
-        self, records: Sequence[Record], done: Callable[[], None], *, removal: Removal | None = None
+        self, owner: Owner, records: Sequence[Record], *, version: int, removal: Removal | None = None
     ) -> None:
-        """Queue records for the next commit. `done` is called on the loop once they are durable.
+        """Queue records for the next commit; `owner.saved(version)` is called once they are durable.
 
         Calls are acknowledged in their order. Records of one stream come in the order of their offsets.
         """
         size = sum([len(record.data) for record in records])
-        self._queue.append(_Write(records, done, removal, size))
-        self.unsaved_bytes += size
-        self._metrics.unsaved_bytes = self.unsaved_bytes
+        self._queue.append(_Write(owner, records, version, removal, size))
+        self._count_unsaved(size)
         self._idle.clear()
         self._wake.set()
 
     async def run(self) -> None:
-        """Commit until `stop`, then what is left."""
+        """Commit what comes, until cancelled; see `saved` for a moment to do that."""
         loop = asyncio.get_running_loop()
         while True:
             await self._wake.wait()
-            if not self._queue:
-                if self._stopping:
-                    return
-                self._wake.clear()
-                continue
             started = loop.time()
-            await self._commit(self._take())
-            rest = self._settings.commit_interval_seconds - (loop.time() - started)
-            if rest > 0 and not self._stopping:
-                await asyncio.sleep(rest)
-
-    def stop(self) -> None:
-        """Let `run` end once everything is saved."""
-        self._stopping = True
-        self._wake.set()
+            batch = self._take()
+            await self._commit(batch)
+            self._count_unsaved(-sum([write.size_bytes for write in batch]))
+            if not self._queue:
+                self._wake.clear()
+                self._idle.set()
+            await asyncio.sleep(self._settings.commit_interval_seconds - (loop.time() - started))
 
     async def saved(self) -> None:
-        """Wait until everything handed over so far is durable; for ever, if the journal fails for ever."""
+        """Wait until everything handed over is durable; for ever, if the journal fails for ever."""
         await self._idle.wait()
 
-    def _take(self) -> _Batch:
-        batch = _Batch()
+    def _count_unsaved(self, bytes_more: int) -> None:
+        self.unsaved_bytes += bytes_more
+        self._metrics.unsaved_bytes = self.unsaved_bytes
+
+    def _take(self) -> list[_Write]:
+        batch: list[_Write] = []
+        size = 0
         for write in self._queue:
-            if batch.writes and batch.size_bytes + write.size_bytes > _MAX_COMMIT_BYTES:
+            size += write.size_bytes
+            if batch and size > _MAX_COMMIT_BYTES:
                 break
-            batch.writes.append(write)
-            batch.size_bytes += write.size_bytes
-        del self._queue[: len(batch.writes)]
+            batch.append(write)
+        del self._queue[: len(batch)]
         return batch
 
-    async def _commit(self, batch: _Batch) -> None:
-        records = [record for write in batch.writes for record in write.records]
-        if records:
-            await self._append(records)
-        self.unsaved_bytes -= batch.size_bytes
-        self._metrics.unsaved_bytes = self.unsaved_bytes
-        for write in batch.writes:
-            write.done()
-        for write in batch.writes:
-            if write.removal is not None:
-                await self._remove(write.removal)
-        if not self._queue:
-            self._idle.set()
+    async def _commit(self, batch: Sequence[_Write]) -> None:
+        """Save a batch, or as much of it as the journal will ever take."""
+        writes = [write for write in batch if not write.owner.lost]
+        error = await self._append([record for write in writes for record in write.records])
+        if error is None:
+            for write in writes:
+                self._acknowledge(write)
+            for write in writes:
+                if write.removal is not None:
+                    await self._remove(write.removal)
+        elif len(writes) == 1:
+            writes[0].owner.save_failed(error)
+        else:
+            for write in writes:
+                await self._commit([write])
 
-    async def _append(self, records: list[Record]) -> None:
-        """Try until it succeeds: the same records again, which the journal takes once."""
+    def _acknowledge(self, write: _Write) -> None:
+        try:
+            write.owner.saved(write.version)
+        except Exception:  # noqa: BLE001
+            # The records are safe; a mistake in telling so must not end the one writer of all rooms.
+            _log.exception(Event.TASK_FAILED, task="acknowledge")
+
+    async def _append(self, records: list[Record]) -> StorageError | None:
+        """Try until it succeeds: the same records again, which the journal takes once.
+
+        An error is returned if trying again is of no use.
+        """
         loop = asyncio.get_running_loop()
-        while True:
+        while records:
             started = loop.time()
             try:
                 await self._journal.append(records)
-            except StorageError as error:
+            except Exception as error:  # noqa: BLE001 - also what no store should raise is tried again
+                if _is_final(error):
+                    return error
                 await asyncio.sleep(self._failed(error, len(records)))
             else:
                 self._succeeded(loop.time() - started, len(records))
-                return
+                break
+        return None
 
-    def _failed(self, error: StorageError, records: int) -> float:
+    def _failed(self, error: Exception, records: int) -> float:
         """Note a failure; seconds until the next attempt."""
         self._failures += 1
         self._metrics.save_failures += 1
         if self._failures == 1:
-            _log.error(Event.SAVE_FAILED, error=str(error), records=records, unsaved_bytes=self.unsaved_bytes)
+            unexpected = None if isinstance(error, StorageError) else error
+            _log.error(
+                Event.SAVE_FAILED,
+                error=str(error),
+                records=records,
+                unsaved_bytes=self.unsaved_bytes,
+                exc_info=unexpected,
+            )
         pause: float = _FIRST_RETRY_SECONDS * 2 ** min(self._failures, 16)
         return min(self._settings.retry_max_seconds, pause)
 
@@ -170,3 +198,8 @@ class Persister:
         except StorageError as error:
             # Harmless: a row that stays is found to be known when its room is opened, and removed then.
             _log.warning(Event.SAVE_FAILED, room=removal.key.room, error=str(error))
+
+
+def _is_final(error: Exception) -> TypeGuard[StorageError]:
+    """Whether the journal will say the same again, of one room: damage that names it, a taken offset."""
+    return isinstance(error, ConflictError) or (isinstance(error, UnreadableError) and error.room is not None)

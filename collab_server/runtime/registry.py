@@ -6,12 +6,13 @@ Owns the life LOADING → ACTIVE → DRAINING → CLOSED. A room that cannot be 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import structlog
 from collab_storage import Journal, Record, StorageError, StreamKey, decode_authors
 
+from collab_server.clock import Clock
 from collab_server.errors import InvalidUpdate, RoomUnavailable
 from collab_server.observability.events import Event
 from collab_server.observability.metrics import Metrics
@@ -51,14 +52,14 @@ class Registry:
         policy: RoomPolicy,
         metrics: Metrics,
         tasks: TaskOwner,
-        wall: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self._journal = journal
         self._persister = persister
         self._policy = policy
         self._metrics = metrics
         self._tasks = tasks
-        self._wall = wall
+        self._clock = clock
         self._rooms: dict[RoomKey, RoomRunner] = {}
         self._opening: dict[RoomKey, asyncio.Future[RoomRunner]] = {}
         self._lingering: dict[RoomKey, asyncio.TimerHandle] = {}
@@ -120,8 +121,9 @@ class Registry:
             pace=self._policy.pace,
             persister=self._persister,
             metrics=self._metrics,
-            wall=self._wall,
+            clock=self._clock,
             on_empty=self._linger,
+            on_lost=self._forget,
         )
         self._rooms[key] = runner
         self._metrics.rooms_open = len(self._rooms)
@@ -138,7 +140,7 @@ class Registry:
             if not room.restore_delta(record.offset, scan(record.data, STORED_LIMITS)):
                 raise RoomUnavailable(f"record {record.offset} does not follow from the ones before it")
             await slices.pause()
-        now, wall = asyncio.get_running_loop().time(), self._wall()
+        now, wall = asyncio.get_running_loop().time(), self._clock.wall()
         async for record in self._records(key, HELD_STREAM):
             age = max(0.0, wall - record.time)
             room.restore_held(
@@ -180,7 +182,7 @@ class Registry:
     async def _unload(self, runner: RoomRunner) -> None:
         """Wait until all is saved, look again for somebody who came meanwhile, then forget the room."""
         runner.flush()
-        await self._persister.saved()
+        await runner.wait_saved()
         # Whoever came meanwhile may have left again; then the room lingers anew.
         if runner.sessions or runner.closed or runner.key in self._lingering or not runner.all_saved:
             return
@@ -188,6 +190,9 @@ class Registry:
         _log.info(Event.ROOM_UNLOADED, room=str(runner.key), version=runner.room.version)
 
     def _forget(self, runner: RoomRunner) -> None:
+        lingering = self._lingering.pop(runner.key, None)
+        if lingering is not None:
+            lingering.cancel()
         runner.close()
         self._rooms.pop(runner.key, None)
         self._metrics.rooms_open = len(self._rooms)
@@ -208,9 +213,6 @@ class Registry:
 
     def close(self) -> None:
         """Forget all rooms; what was not saved by now is not saved."""
-        for handle in self._lingering.values():
-            handle.cancel()
-        self._lingering.clear()
         for runner in self:
             self._forget(runner)
 

@@ -8,12 +8,15 @@ reading and acting.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from collab_storage import Record, RecordKind, StreamKey, encode_authors
+import structlog
+from collab_storage import Record, RecordKind, StorageError, StreamKey, encode_authors
 
+from collab_server.clock import Clock
+from collab_server.observability.events import Event
 from collab_server.observability.metrics import Metrics
 from collab_server.protocol import messages
 from collab_server.protocol.close_codes import CloseReason
@@ -28,6 +31,8 @@ from collab_server.updates import Update
 
 if TYPE_CHECKING:
     from collab_server.runtime.session import Session
+
+_log = structlog.get_logger(__name__)
 
 DOCUMENT_STREAM = "doc"
 HELD_STREAM = "doc.held"
@@ -44,12 +49,14 @@ class RoomRunner:
         pace: Pace,
         persister: Persister,
         metrics: Metrics,
-        wall: Callable[[], float],
+        clock: Clock,
         on_empty: Callable[[RoomRunner], None],
+        on_lost: Callable[[RoomRunner], None],
     ) -> None:
         self.key = key
         self.room = room
         self.closed = False
+        self.lost = False
         self.sessions: dict[Session, None] = {}
         self._at_head: dict[Session, Connection] = {}
         self._behind: dict[Session, StateVector] = {}
@@ -57,16 +64,17 @@ class RoomRunner:
         self._pace = pace
         self._persister = persister
         self._metrics = metrics
-        self._wall = wall
+        self._clock = clock
         self._on_empty = on_empty
+        self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._window_ends = 0.0
         self._awareness_due = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._unsaved = 0
+        self._saved_waiters: list[asyncio.Future[None]] = []
         self._full: tuple[int, Frame] | None = None
-        self.empty_since = self._loop.time()
         if room.has_pending:
             self._flush(self._loop.time())
         self._save_held()
@@ -91,18 +99,18 @@ class RoomRunner:
             if self.room.awareness.has_pending:
                 self._flush(now)
         else:
-            self.empty_since = now
             self._on_empty(self)
 
     def synchronise(self, session: Session, state_vector: StateVector) -> None:
         """Answer a step 1 with all that was accepted so far, then with who is here."""
         if self.room.has_pending:
             self._flush(self._loop.time())
+        # At the head before anything is written: a step 2 that fills the buffer takes it off again.
+        if session not in self._behind:
+            self._at_head[session] = session.connection
         session.send(self._step_2(state_vector))
         self._metrics.sync_steps_sent += 1
         self._send_snapshot(session)
-        if session not in self._behind:
-            self._at_head[session] = session.connection
 
     def _step_2(self, state_vector: StateVector) -> Frame:
         if state_vector:
@@ -132,9 +140,9 @@ class RoomRunner:
         if state_vector is None:
             return
         self._flush(self._loop.time())
+        self._at_head[session] = session.connection
         session.send(Frame(messages.encode_update(self.room.step_2(state_vector))))
         self._send_snapshot(session)
-        self._at_head[session] = session.connection
 
     # --- what comes ---
 
@@ -148,12 +156,18 @@ class RoomRunner:
         if outcome.changed:
             self._edited(now)
         if outcome.ask:
-            session.send(Frame(messages.encode_step_1(self.room.step_1())))
+            self._ask(outcome.ask)
         if outcome.held:
             self._save_held()
         self._count(outcome)
         if outcome.dropped:
             session.tell_rejected("too_much_waiting", outcome.dropped)
+
+    def _ask(self, members: Collection[Member]) -> None:
+        step_1 = Frame(messages.encode_step_1(self.room.step_1()))
+        for session in self.sessions:
+            if session.member in members:
+                session.send(step_1)
 
     def _count(self, outcome: Outcome) -> None:
         if outcome.changed:
@@ -219,7 +233,8 @@ class RoomRunner:
             self._broadcast(Frame(messages.encode_update(delta.update)), announcement, delta.sole_author, now)
             self._metrics.deltas_flushed += 1
             self._metrics.flush_window_seconds.observe(window)
-            self._metrics.edit_latency_seconds.observe(self._loop.time() - delta.since)
+            # Not the loop's time: that stands still while a turn runs. Both count from the same start.
+            self._metrics.edit_latency_seconds.observe(self._clock.monotonic() - delta.since)
         elif announcement is not None:
             self._broadcast(announcement, None, None, now)
 
@@ -274,14 +289,42 @@ class RoomRunner:
 
     def _submit(self, records: list[Record], version: int, removal: Removal | None) -> None:
         self._unsaved += 1
-        self._persister.submit(records, lambda: self._saved(version), removal=removal)
+        self._persister.submit(self, records, version=version, removal=removal)
 
-    def _saved(self, version: int) -> None:
+    def saved(self, version: int) -> None:
+        """Implements `persister.Owner`: answer the marks that waited for this version."""
         self._unsaved -= 1
         self.room.saved(version)
+        self._wake_waiters()
         for session in list(self._waiting_for_save):
             if not session.settle_marks():
                 self._waiting_for_save.pop(session, None)
+
+    def save_failed(self, error: StorageError) -> None:
+        """Implements `persister.Owner`: memory and journal disagree, so the journal is right.
+
+        Everybody is sent away with a code that retries. The room is read anew, and what was not saved comes
+        back with the replicas that have it.
+        """
+        self.lost = True
+        _log.error(Event.ROOM_FAILED, room=str(self.key), error=str(error))
+        for session in list(self.sessions):
+            session.close(CloseReason.TRY_AGAIN)
+        self._on_lost(self)
+        self._wake_waiters()
+
+    async def wait_saved(self) -> None:
+        """Until everything of this room is durable, or it is lost."""
+        while not self.all_saved and not self.lost:
+            waiter = self._loop.create_future()
+            self._saved_waiters.append(waiter)
+            await waiter
+
+    def _wake_waiters(self) -> None:
+        for waiter in self._saved_waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._saved_waiters.clear()
 
     def _held_record(self, row: HeldRow) -> Record:
         return self._record(HELD_STREAM, RecordKind.HELD, row.offset, row.update, row.authors)
@@ -295,7 +338,7 @@ class RoomRunner:
             kind=kind,
             data=data,
             authors=_encode_authors(authors),
-            time=self._wall(),
+            time=self._clock.wall(),
         )
 
     def _stream(self, stream: str) -> StreamKey:

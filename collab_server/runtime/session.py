@@ -101,7 +101,8 @@ class Session:
         inbox, self._inbox = self._inbox, []
         for message in inbox:
             self.message(message)
-        self.connection.resume_reading()
+        if self._paused_at is None:
+            self.connection.resume_reading()
 
     def refuse(self, reason: CloseReason, detail: str) -> None:
         """Turn the session away before it is open, late enough that old clients do not hammer."""
@@ -315,14 +316,21 @@ class Session:
         self.connection.send(frame)
 
     def writing_paused(self) -> None:
+        if self._runner is None:
+            return
         self._paused_at = self._loop.time()
-        if self._runner is not None:
-            self._runner.falls_behind(self)
+        # What it asks next would only add to a buffer that is full; TCP pushes back until that has drained.
+        self.connection.pause_reading()
+        self._runner.falls_behind(self)
 
     def writing_resumed(self) -> None:
+        if self._runner is None:
+            return
         self._paused_at = None
-        if self._runner is not None:
-            self._runner.catches_up(self)
+        self._runner.catches_up(self)
+        # Catching up can fill the buffer again.
+        if self._paused_at is None:
+            self.connection.resume_reading()
 
     # --- time ---
 
@@ -330,7 +338,8 @@ class Session:
         """Called about once a second: keep-alive, ping, and the end of those who do not answer or read."""
         if self._runner is None:
             return
-        if self._paused_at is not None and now - self._paused_at > self._settings.send_stall_seconds:
+        self._notice_taken(now)
+        if self._has_stalled(now):
             self.close(CloseReason.SLOW_CONSUMER)
             self.connection.abort()
             return
@@ -338,12 +347,19 @@ class Session:
             self.send(_KEEP_ALIVE)
         self._check_alive(now)
 
-    def _check_alive(self, now: float) -> None:
-        # A remote whose socket takes what is written lives, even if its pong waits behind a long step 2.
+    def _notice_taken(self, now: float) -> None:
+        """A remote whose socket takes what is written lives, even if its pong waits behind a long step 2."""
         buffered = self.connection.buffered
         if buffered < self._buffered_before:
             self._last_taken = now
         self._buffered_before = buffered
+
+    def _has_stalled(self, now: float) -> bool:
+        if self._paused_at is None:
+            return False
+        return now - max(self._paused_at, self._last_taken) > self._settings.send_stall_seconds
+
+    def _check_alive(self, now: float) -> None:
         silence = now - max(self.connection.last_received, self._last_taken)
         if silence < self._settings.ping_seconds:
             self._pinged_at = None

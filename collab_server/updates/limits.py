@@ -19,6 +19,11 @@ class ScanLimits:
     max_depth: int = 64
 
 
+#: The deepest nesting that can be configured: what was accepted under any setting has to load again.
+MAX_DEPTH_SETTING = 256
+
 DEFAULT_LIMITS = ScanLimits()
 #: For what we wrote ourselves: a stored delta or base may hold all of a document.
-STORED_LIMITS = ScanLimits(max_blocks=1 << 31, max_clients=1 << 31, max_delete_ranges=1 << 31)
+STORED_LIMITS = ScanLimits(
+    max_blocks=1 << 31, max_clients=1 << 31, max_delete_ranges=1 << 31, max_depth=MAX_DEPTH_SETTING
+)

@@ -5,9 +5,10 @@ Owns their shape and nesting; knows nothing of the structs around them. Source: 
 
 from __future__ import annotations
 
+from collab_server.protocol.varint import MAX_SAFE_INTEGER
 from collab_server.updates.refusal import malformed, too_large
 from collab_server.updates.text import check_utf8
-from collab_server.updates.varint import MAX_SAFE_INTEGER, read_varint
+from collab_server.updates.varint import read_varint
 
 UNDEFINED, NULL, INTEGER, FLOAT32, FLOAT64, BIGINT = 127, 126, 125, 124, 123, 122
 FALSE, TRUE, TEXT, OBJECT, ARRAY, BINARY = 121, 120, 119, 118, 117, 116

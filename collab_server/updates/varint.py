@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from collab_server.protocol.varint import MAX_SAFE_INTEGER, write_varuint
 from collab_server.updates.refusal import malformed
 
-#: The largest integer that a JavaScript client can count exactly: the highest client id.
-MAX_SAFE_INTEGER = (1 << 53) - 1
 #: The highest clock after a struct. Yjs and Yrs count clocks in 32 bits here and there.
 MAX_CLOCK = (1 << 31) - 1
 _MAX_BYTES = 10
@@ -59,19 +58,6 @@ def _read_long(data: bytes, pos: int) -> tuple[int, int]:
     raise malformed("an integer is longer than ten bytes")
 
 
-def varint(value: int) -> bytes:
-    """One non-negative integer, encoded."""
-    if value < 128:
-        return bytes((value,))
-    if value < 16384:
-        return bytes((value & 127 | 128, value >> 7))
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
+varint = write_varuint
 #: Client ids come back with every delta of their client, and are five bytes long.
 client_varint = lru_cache(maxsize=4096)(varint)

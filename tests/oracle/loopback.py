@@ -73,8 +73,8 @@ class Server:
         if kind == STEP_2:
             member.answered()
         outcome = self.room.receive(member, scan(body), size_bytes=len(body), now=0.0)
-        if outcome.ask:
-            self._send(member, STEP_1, self.room.step_1())
+        for asked in outcome.ask:
+            self._send(asked, STEP_1, self.room.step_1())
         if outcome.held:
             self._save_held()
 

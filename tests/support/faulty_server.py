@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from collab_storage.records import Record
+from collab_storage import Record, StorageError
 from collab_storage.sqlite import SqliteJournal
 
 from collab_server.cli import main
-from collab_server.runtime.persister import Persister
+from collab_server.runtime.persister import Owner, Persister
 
 #: How long after its acknowledgement a lying disk really has the rows.
 LATE_SECONDS = 0.1
@@ -26,9 +26,9 @@ def acknowledge_first() -> None:
     """The order is wrong: an edit counts as saved when it is handed over, before the commit."""
     submit = Persister.submit
 
-    def faulty(self: Persister, records: Sequence[Record], done: Callable[[], None], **more: Any) -> None:
-        submit(self, records, _nothing, **more)
-        done()
+    def faulty(self: Persister, owner: Owner, records: Sequence[Record], **more: Any) -> None:
+        submit(self, _Deaf(), records, **more)
+        owner.saved(more["version"])
 
     Persister.submit = faulty  # type: ignore[method-assign]
 
@@ -74,8 +74,14 @@ def never_commit() -> None:
     SqliteJournal.append = stuck  # type: ignore[method-assign]
 
 
-def _nothing() -> None:
-    """In place of the acknowledgement that was given already."""
+class _Deaf:
+    """In place of an owner that was told already."""
+
+    lost = False
+
+    def saved(self, version: int) -> None: ...
+
+    def save_failed(self, error: StorageError) -> None: ...
 
 
 FAULTS = {

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from collab_storage import Record, RecordKind, StreamKey, UnavailableError
+from collab_storage import ConflictError, Record, RecordKind, StorageError, StreamKey, UnavailableError
 from collab_storage.memory import MemoryJournal
 
 from collab_server.config import StorageSettings
@@ -22,6 +22,7 @@ class FaultyJournal(MemoryJournal):
     def __init__(self) -> None:
         super().__init__()
         self.failures = 0
+        self.bugs = 0
         self.commits: list[int] = []
         self.failed = asyncio.Event()
         self.gate = asyncio.Event()
@@ -29,6 +30,9 @@ class FaultyJournal(MemoryJournal):
 
     async def append(self, records) -> None:
         await self.gate.wait()
+        if self.bugs:
+            self.bugs -= 1
+            raise TypeError("a bug")
         if self.failures:
             self.failures -= 1
             self.failed.set()
@@ -37,17 +41,34 @@ class FaultyJournal(MemoryJournal):
         self.commits.append(len(records))
 
 
-def record(offset: int, data: bytes = b"x", room: str = "r") -> Record:
-    return Record("default", room, "doc", offset, RecordKind.DELTA, data, b"[]", 0.0)
+def record(offset: int, data: bytes = b"x", *, name: str = "r") -> Record:
+    return Record("default", name, "doc", offset, RecordKind.DELTA, data, b"[]", 0.0)
+
+
+class Room:
+    """An owner that remembers what it was told."""
+
+    def __init__(self, acknowledged: list[int]) -> None:
+        self.lost = False
+        self.error: StorageError | None = None
+        self._acknowledged = acknowledged
+
+    def saved(self, version: int) -> None:
+        self._acknowledged.append(version)
+
+    def save_failed(self, error: StorageError) -> None:
+        self.lost = True
+        self.error = error
 
 
 class Bench:
     def __init__(self, journal: FaultyJournal, persister: Persister, metrics: Metrics) -> None:
         self.journal, self.persister, self.metrics = journal, persister, metrics
         self.acknowledged: list[int] = []
+        self.room = Room(self.acknowledged)
 
-    def submit(self, offset: int, **more) -> None:
-        self.persister.submit([record(offset, **more)], lambda: self.acknowledged.append(offset))
+    def submit(self, offset: int, *, room: Room | None = None, **more) -> None:
+        self.persister.submit(room or self.room, [record(offset, **more)], version=offset)
 
 
 @pytest.fixture
@@ -60,8 +81,9 @@ async def bench() -> AsyncIterator[Bench]:
     yield Bench(journal, persister, metrics)
     journal.failures = 0
     journal.gate.set()
-    persister.stop()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(persister.saved(), 5)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     await journal.close()
 
 
@@ -121,7 +143,7 @@ async def test_rows_are_removed_only_after_what_replaces_them_is_durable(bench: 
     bench.submit(1)
     await bench.persister.saved()
     bench.journal.gate.clear()
-    bench.persister.submit([record(2)], lambda: None, removal=Removal(KEY, [1]))
+    bench.persister.submit(bench.room, [record(2)], version=2, removal=Removal(KEY, [1]))
     await asyncio.sleep(0.02)
     assert [row.offset for row in await bench.journal.read(KEY)] == [1]
     bench.journal.gate.set()
@@ -132,17 +154,47 @@ async def test_rows_are_removed_only_after_what_replaces_them_is_durable(bench: 
 async def test_a_removal_alone_is_no_commit(bench: Bench) -> None:
     bench.submit(1)
     await bench.persister.saved()
-    bench.persister.submit([], lambda: None, removal=Removal(KEY, [1]))
+    bench.persister.submit(bench.room, [], version=1, removal=Removal(KEY, [1]))
     await bench.persister.saved()
     assert bench.journal.commits == [1]
     assert await bench.journal.read(KEY) == []
 
 
-async def test_stop_saves_what_is_left(bench: Bench) -> None:
+async def test_records_that_the_journal_will_never_take_concern_their_room_alone(bench: Bench) -> None:
+    """Story: one room whose offset was taken made its batch fail for ever, and nobody's edits were saved."""
+    bench.submit(1, data=b"first")
+    await bench.persister.saved()
+    other = Room(bench.acknowledged)
     bench.journal.gate.clear()
-    for offset in range(1, 4):
-        bench.submit(offset)
-    bench.persister.stop()
+    bench.submit(1, data=b"something else")
+    bench.submit(2)
+    bench.submit(7, room=other, data=b"y", name="other")
     bench.journal.gate.set()
     await asyncio.wait_for(bench.persister.saved(), 5)
-    assert bench.acknowledged == [1, 2, 3]
+    assert isinstance(bench.room.error, ConflictError)
+    assert bench.acknowledged == [1, 7]
+    assert bench.persister.unsaved_bytes == 0
+    assert not bench.persister.failing
+    bench.submit(8, room=other, name="other")
+    bench.submit(9)
+    await bench.persister.saved()
+    assert bench.acknowledged == [1, 7, 8], "nothing more is written of a lost room"
+
+
+async def test_an_error_nobody_expected_is_tried_again(bench: Bench) -> None:
+    bench.journal.bugs = 2
+    bench.submit(1)
+    await asyncio.wait_for(bench.persister.saved(), 5)
+    assert bench.acknowledged == [1]
+    assert bench.metrics.save_failures == 2
+
+
+async def test_an_owner_that_fails_when_told_stops_nobody(bench: Bench) -> None:
+    class Clumsy(Room):
+        def saved(self, version: int) -> None:
+            raise RuntimeError("a bug")
+
+    bench.submit(1, room=Clumsy([]))
+    bench.submit(2)
+    await asyncio.wait_for(bench.persister.saved(), 5)
+    assert bench.acknowledged == [2]

@@ -11,6 +11,7 @@ from collab_storage import Record, RecordKind, UnreadableError
 from collab_storage.memory import MemoryJournal
 from pycrdt import Doc, Text
 
+from collab_server.clock import SystemClock
 from collab_server.config import StorageSettings
 from collab_server.errors import RoomUnavailable
 from collab_server.observability.metrics import Metrics
@@ -75,7 +76,7 @@ class World:
             policy=RoomPolicy(RoomLimits(), Pace(), linger_seconds=linger_seconds),
             metrics=Metrics(),
             tasks=self.tasks,
-            wall=lambda: 0.0,
+            clock=SystemClock(),
         )
 
     async def unloaded(self, runner: RoomRunner) -> None:
@@ -88,10 +89,9 @@ class World:
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     world = World(**getattr(request, "param", {}))
     await world.journal.open()
-    saving = world.tasks.start(world.persister.run(), name="persister")
+    world.tasks.start(world.persister.run(), name="persister")
     yield world
-    world.persister.stop()
-    await asyncio.wait_for(saving, 5)
+    await asyncio.wait_for(world.persister.saved(), 5)
     world.registry.close()
     await world.tasks.close()
     await world.journal.close()

@@ -1,0 +1,177 @@
+"""A session's world in memory: fake connections, a real room, a journal with a gate."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from collab_storage import UnavailableError
+from collab_storage.memory import MemoryJournal
+from pycrdt import Doc, Text
+
+from collab_server.clock import SystemClock
+from collab_server.config import ListenSettings, SessionSettings, StorageSettings
+from collab_server.gateway.auth import OpenAccess
+from collab_server.gateway.entrance import Entrance
+from collab_server.observability.metrics import Metrics
+from collab_server.protocol import messages
+from collab_server.protocol.messages import MessageKind
+from collab_server.rooms.limits import Pace, RoomLimits
+from collab_server.runtime.connection import Frame, UpgradeRequest
+from collab_server.runtime.persister import Persister
+from collab_server.runtime.registry import Registry, RoomPolicy
+from collab_server.runtime.session import Session, SessionState
+from collab_server.runtime.tasks import TaskOwner
+from collab_server.updates import ScanLimits
+
+
+class GatedJournal(MemoryJournal):
+    """Commits when its gate is open; refuses to read when told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.unreadable = False
+
+    async def append(self, records) -> None:
+        await self.gate.wait()
+        await super().append(records)
+
+    async def head(self, key):
+        if self.unreadable:
+            raise UnavailableError("the disk is away")
+        return await super().head(key)
+
+
+class FakeConnection:
+    """Collects what is written; the loop's time of the last bytes is the test's to set."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.writes = 0
+        self.closed: tuple[int, str] | None = None
+        self.aborted = False
+        self.reading = True
+        self.pings = 0
+        self.buffered = 0
+        self.failure = 0
+        self.last_received = asyncio.get_running_loop().time()
+        self.changed = asyncio.Event()
+
+    def send(self, frame: Frame) -> None:
+        self.writes += 1
+        self.written.append(frame.payload)
+        self.changed.set()
+
+    def send_pair(self, first: Frame, second: Frame) -> None:
+        self.writes += 1
+        self.written += [first.payload, second.payload]
+        self.changed.set()
+
+    def ping(self) -> None:
+        self.pings += 1
+
+    def close(self, code: int, reason: str = "") -> None:
+        self.closed = self.closed or (code, reason)
+        self.changed.set()
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class Client:
+    """A participant: a document, a session, and what the session was sent."""
+
+    def __init__(self, session: Session, connection: FakeConnection, client: int) -> None:
+        self.session, self.connection = session, connection
+        self.doc: Doc = Doc(client_id=client)
+        self.text = self.doc.get("t", type=Text)
+        self._read = 0
+
+    def say(self, message: bytes) -> None:
+        self.session.message(message)
+
+    def write(self, text: str) -> None:
+        before = self.doc.get_state()
+        self.text += text
+        self.say(messages.encode_update(self.doc.get_update(before)))
+
+    def synchronise(self) -> None:
+        """What a provider does when it opens: step 1, and the answer to ours."""
+        self.say(messages.encode_step_1(self.doc.get_state()))
+        self.say(messages.encode_step_2(self.doc.get_update()))
+
+    def heard(self) -> list[tuple[MessageKind, bytes]]:
+        """Messages since the last call; updates among them are applied."""
+        new = [messages.decode(message) for message in self.connection.written[self._read :]]
+        self._read = len(self.connection.written)
+        for kind, body in new:
+            if kind in (MessageKind.STEP_2, MessageKind.UPDATE):
+                self.doc.apply_update(body)
+        return new
+
+    def kinds(self) -> list[MessageKind]:
+        return [kind for kind, _ in self.heard()]
+
+    def envelopes(self) -> list[dict]:
+        return [json.loads(body) for kind, body in self.heard() if kind is MessageKind.ROOM_CHANNEL]
+
+    async def until(self, condition) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                self.connection.changed.clear()
+                await self.connection.changed.wait()
+
+
+def channel(**envelope) -> bytes:
+    return messages.encode_room_channel(json.dumps(envelope).encode())
+
+
+class World:
+    def __init__(self) -> None:
+        self.journal, self.tasks, self.metrics = GatedJournal(), TaskOwner(), Metrics()
+        storage = StorageSettings(commit_interval_seconds=0.001, max_unsaved_bytes=1000)
+        self.persister = Persister(self.journal, storage, self.metrics)
+        self.registry = Registry(
+            self.journal,
+            self.persister,
+            policy=RoomPolicy(RoomLimits(document_bytes=5000), Pace(awareness_min_seconds=0.005), 60.0),
+            metrics=self.metrics,
+            tasks=self.tasks,
+            clock=SystemClock(),
+        )
+        self.entrance = Entrance(
+            registry=self.registry,
+            persister=self.persister,
+            authenticator=OpenAccess(),
+            listen=ListenSettings(),
+            sessions=SessionSettings(refusal_delay_seconds=0.01),
+            limits=ScanLimits(),
+            metrics=self.metrics,
+            tasks=self.tasks,
+        )
+        self.clients = 0
+
+    def connect(self, path: bytes = b"/r") -> Client:
+        self.clients += 1
+        connection = FakeConnection()
+        session = self.entrance.accept(connection, UpgradeRequest(path, remote=f"10.0.0.{self.clients}"))
+        return Client(session, connection, self.clients)
+
+    async def joined(self, path: bytes = b"/r") -> Client:
+        client = self.connect(path)
+        await client.until(lambda: client.session.state is SessionState.OPEN)
+        return client
+
+    async def synced(self, path: bytes = b"/r") -> Client:
+        client = await self.joined(path)
+        client.synchronise()
+        client.heard()
+        return client
