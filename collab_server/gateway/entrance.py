@@ -52,8 +52,8 @@ class Entrance:
         self._limits = limits
         self._metrics = metrics
         self._tasks = tasks
-        self._penalties: OrderedDict[tuple[str, bytes], float] = OrderedDict()
-        self.sessions: dict[Session, tuple[str, bytes]] = {}
+        self._penalties: OrderedDict[tuple[str, int], float] = OrderedDict()
+        self.sessions: dict[Session, tuple[str, int]] = {}
         self.draining = False
 
     def accept(self, connection: Connection, request: UpgradeRequest) -> Session:
@@ -66,7 +66,8 @@ class Entrance:
             metrics=self._metrics,
             on_end=self._ended,
         )
-        self.sessions[session] = (request.remote, request.path)
+        # Not the path itself: it can be as long as a request head.
+        self.sessions[session] = (request.remote, hash(request.path))
         connection.pause_reading()
         self._tasks.start(self._admit(session, request), name=f"admit {session.id}")
         return session
@@ -97,7 +98,7 @@ class Entrance:
             session.admit(identity, runner)
 
     async def _serve_penalty(self, request: UpgradeRequest) -> None:
-        until = self._penalties.pop((request.remote, request.path), 0.0)
+        until = self._penalties.pop((request.remote, hash(request.path)), 0.0)
         await asyncio.sleep(max(0.0, until - asyncio.get_running_loop().time()))
 
     def _ended(self, session: Session) -> None:

@@ -115,6 +115,10 @@ def parse_head(data: bytes, *, max_headers: int) -> RequestHead:
     headers = tuple(_parse_header(line) for line in lines)
     if version != "HTTP/1.0" and sum(name == "host" for name, _ in headers) != 1:
         raise RefusedRequest(400, "A request needs exactly one Host header.")
+    names = {name for name, _ in headers}
+    if {"content-length", "transfer-encoding"} <= names:
+        # Two ways to say where the body ends let requests be smuggled (RFC 9112 §6.3).
+        raise RefusedRequest(400, "A request has Content-Length or Transfer-Encoding, not both.")
     return RequestHead(method, target, version, headers)
 
 

@@ -16,6 +16,7 @@ from collab_server.types import Identity
 
 PROTOCOL_VERSION = 1
 MAX_ENVELOPE_BYTES = 16 * 1024
+_MAX_CHANNELS = 16
 _MAX_MARK = (1 << 53) - 1
 
 NO_CHANNEL = "This room has no such channel."
@@ -82,6 +83,8 @@ def _hello(value: dict[str, Any]) -> Hello:
     channels = value.get("channels", {})
     if not isinstance(channels, dict):
         raise EnvelopeError("bad_envelope", "'channels' is not an object.")
+    if len(channels) > _MAX_CHANNELS:
+        raise EnvelopeError("bad_envelope", f"'channels' names more than {_MAX_CHANNELS} channels.")
     user = value.get("user")
     return Hello(user if isinstance(user, str) else None, channels)
 

@@ -11,6 +11,8 @@ import unicodedata
 from collab_server.errors import BadRoomName
 
 MAX_NAME_BYTES = 255
+#: Composing makes a name shorter, at most to a third.
+_MAX_RAW_CHARACTERS = 3 * MAX_NAME_BYTES
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -37,6 +39,9 @@ def room_from_path(path: bytes, *, base_path: str = "") -> str:
 
 def canonical_name(name: str) -> str:
     """NFC form of a room's name, or BadRoomName saying what to change."""
+    if len(name) > _MAX_RAW_CHARACTERS:
+        # Before it is normalised: that takes quadratic time for a row of combining marks.
+        raise BadRoomName(f"The room's name has {len(name)} characters; {MAX_NAME_BYTES} bytes are allowed.")
     name = unicodedata.normalize("NFC", name)
     if not name:
         raise BadRoomName("The room's name is empty: connect to /<room>.")

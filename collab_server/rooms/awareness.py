@@ -6,6 +6,7 @@ stock clients. Source for newer-than: y-protocols `awareness.js`, `applyAwarenes
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -18,6 +19,13 @@ from collab_server.rooms.member import Member
 _REMEMBERED_BROADCASTS = 4
 #: Stock clients echo all that they are sent; a frame may be this much larger than our last broadcast.
 _ECHO_MARGIN = 1.25
+#: Stock clients count from zero, one for each change. What is above this is ignored, never answered with a
+#: close: a client can be pushed there by somebody else's frame, and would be thrown out for its own.
+_MAX_CLOCK = 1 << 32
+#: What others say of a client may be ahead of what we know of it by this much.
+_MAX_FOREIGN_STEP = 1_000
+#: Leavers that a room remembers; the oldest are forgotten first.
+_MAX_TOMBSTONES = 10_000
 
 
 @dataclass(slots=True)
@@ -59,6 +67,7 @@ class RoomAwareness:
         self._dirty: dict[int, None] = {}
         self._recent: deque[_Broadcast] = deque(maxlen=_REMEMBERED_BROADCASTS)
         self._largest_broadcast = 0
+        self._most_entries = 0
         #: Somebody left since the last flush: the next one is not to wait.
         self.urgent = False
         self._snapshot: bytes | None = None
@@ -83,7 +92,9 @@ class RoomAwareness:
         changed = False
         revived: list[AwarenessEntry] = []
         for entry in entries:
-            if self._is_newer(entry):
+            if entry.clock > _MAX_CLOCK:
+                continue
+            if self._is_newer(member, entry):
                 self._apply(member, entry, now)
                 changed = True
             elif not entry.left and entry.client not in self._present:
@@ -96,9 +107,8 @@ class RoomAwareness:
         own = self._limits.awareness_state_bytes * 2
         if len(frame) > own + int(self._largest_broadcast * _ECHO_MARGIN):
             raise BadMessage(f"an awareness frame of {len(frame)} bytes is more than was ever sent here")
-        return decode_entries(
-            frame, max_entries=len(frame), max_state_bytes=self._limits.awareness_state_bytes
-        )
+        most = 2 * self._limits.awareness_clients_per_member + int(self._most_entries * _ECHO_MARGIN)
+        return decode_entries(frame, max_entries=most, max_state_bytes=self._limits.awareness_state_bytes)
 
     def _check_owned(self, member: Member, entries: list[AwarenessEntry]) -> None:
         limit = self._limits.awareness_clients_per_member
@@ -107,10 +117,12 @@ class RoomAwareness:
         if fresh and len(member.owned) + fresh > limit:
             raise BadMessage(f"a session announces more than {limit} clients")
 
-    def _is_newer(self, entry: AwarenessEntry) -> bool:
+    def _is_newer(self, member: Member, entry: AwarenessEntry) -> bool:
         present = self._present.get(entry.client)
         if present is not None:
             known = present.entry.clock
+            if entry.clock > known + _MAX_FOREIGN_STEP and present.owner is not member:
+                return False
             return entry.clock > known or (entry.clock == known and entry.left)
         if entry.left:
             return False
@@ -139,6 +151,7 @@ class RoomAwareness:
     def _remove(self, client: int, clock: int, now: float) -> None:
         present = self._present.pop(client)
         present.owner.owned.discard(client)
+        # The oldest first, so that they are found there; no earlier one of the client can be left.
         self._tombstones[client] = (clock, now)
         self.urgent = True
         self._touch(client)
@@ -174,6 +187,8 @@ class RoomAwareness:
         entries = [self._current(client) for client in self._dirty]
         self._dirty.clear()
         self.urgent = False
+        if len(self._tombstones) > _MAX_TOMBSTONES:
+            self._forget_leavers(-math.inf)
         spans: dict[int, tuple[int, int]] = {}
         parts: list[bytes] = []
         position = 0
@@ -184,8 +199,12 @@ class RoomAwareness:
             parts.append(encoded)
         body = b"".join(parts)
         self._recent.append(_Broadcast(len(entries), body, spans))
-        self._largest_broadcast = max(self._largest_broadcast, len(body))
+        self._note_size(len(entries), len(body))
         return write_varuint(len(entries)) + body
+
+    def _note_size(self, entries: int, size_bytes: int) -> None:
+        self._most_entries = max(self._most_entries, entries)
+        self._largest_broadcast = max(self._largest_broadcast, size_bytes)
 
     def _current(self, client: int) -> AwarenessEntry:
         present = self._present.get(client)
@@ -197,8 +216,18 @@ class RoomAwareness:
         """Everybody who is here, for one who joins or asks; None if nobody is. Shared until a change."""
         if self._snapshot is None and self._present:
             self._snapshot = encode_entries([present.entry for present in self._present.values()])
-            self._largest_broadcast = max(self._largest_broadcast, len(self._snapshot))
+            self._note_size(len(self._present), len(self._snapshot))
         return self._snapshot
+
+    def catch_up(self) -> bytes | None:
+        """Everybody who is here and who left lately, for one who missed some frames."""
+        entries = [present.entry for present in self._present.values()]
+        entries += [AwarenessEntry(client, clock, LEFT) for client, (clock, _) in self._tombstones.items()]
+        if not entries:
+            return None
+        frame = encode_entries(entries)
+        self._note_size(len(entries), len(frame))
+        return frame
 
     # --- leaving ---
 
@@ -213,7 +242,12 @@ class RoomAwareness:
         silent = [client for client, present in self._present.items() if present.renewed_at <= horizon]
         for client in silent:
             self._remove(client, self._present[client].entry.clock, now)
-        horizon = now - self._limits.awareness_tombstone_seconds
-        for client in [client for client, (_, since) in self._tombstones.items() if since <= horizon]:
-            if client not in self._dirty:
-                del self._tombstones[client]
+        self._forget_leavers(now - self._limits.awareness_tombstone_seconds)
+
+    def _forget_leavers(self, horizon: float) -> None:
+        """The oldest tombstones, up to one that is young enough or still to be sent."""
+        while self._tombstones:
+            client, (_, since) = next(iter(self._tombstones.items()))
+            if client in self._dirty or (since > horizon and len(self._tombstones) <= _MAX_TOMBSTONES):
+                return
+            del self._tombstones[client]

@@ -9,7 +9,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from collab_server.rooms.member import Member
+from collab_server.types import StateVector
 from collab_server.updates import Run
+
+#: What a waiting run costs in memory beside its bytes.
+_RUN_BYTES = 200
+
+
+def held_size(update_bytes: int, runs: int) -> int:
+    """What a part counts against the bound."""
+    return update_bytes + _RUN_BYTES * runs
 
 
 @dataclass(slots=True)
@@ -22,7 +31,8 @@ class HeldPart:
     owner: Member | None
     structs: Sequence[Run]
     size_bytes: int
-    waits_for: frozenset[int]
+    #: Per client the least clock at which it is worth to try again.
+    waits_for: StateVector
     expires_at: float | None = None
 
 
@@ -56,17 +66,18 @@ class HeldParts:
         self.size_bytes -= part.size_bytes
         self._count(part, -len(part.structs))
 
-    def shrink(self, part: HeldPart, structs: Sequence[Run], waits_for: frozenset[int]) -> None:
+    def shrink(self, part: HeldPart, structs: Sequence[Run], waits_for: StateVector) -> None:
         """Some of a part went; `structs` still wait. Its bytes count until all of it has gone."""
         self._count(part, len(structs) - len(part.structs))
         part.structs = structs
         part.waits_for = waits_for
 
-    def waiting_for(self, clients: Iterable[int]) -> Iterator[HeldPart]:
-        """Parts that may go now that these clients have advanced."""
+    def waiting_for(self, clients: Iterable[int], state: StateVector) -> Iterator[HeldPart]:
+        """Parts that may go now that these clients have advanced to where `state` has them."""
         advanced = set(clients)
         for part in list(self._parts.values()):
-            if not advanced.isdisjoint(part.waits_for):
+            waits_for = part.waits_for
+            if any(waits_for[client] <= state[client] for client in advanced.intersection(waits_for)):
                 yield part
 
     def abandon(self, owner: Member, expires_at: float) -> None:

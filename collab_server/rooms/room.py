@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from collab_server.errors import InvalidUpdate, RefusalReason
 from collab_server.rooms.awareness import RoomAwareness
-from collab_server.rooms.held import HeldPart, HeldParts
+from collab_server.rooms.held import HeldPart, HeldParts, held_size
 from collab_server.rooms.limits import RoomLimits
 from collab_server.rooms.member import Gap, Member
 from collab_server.types import ClockRange, StateVector
@@ -129,7 +129,8 @@ class Room:
         self, offset: int, update: Update, *, user: str, size_bytes: int, now: float, expires_at: float
     ) -> None:
         """Take a journaled waiting part back; what has become known since leaves it at once."""
-        part = HeldPart(offset, user, None, update.structs, size_bytes, frozenset(), expires_at)
+        size = held_size(size_bytes, len(update.structs))
+        part = HeldPart(offset, user, None, update.structs, size, {}, expires_at)
         self._held.add(part)
         self._release_from(self._try(part, now), now)
 
@@ -168,7 +169,7 @@ class Room:
 
     def _check_size(self, update: Update, size_bytes: int) -> None:
         limits, state = self._limits, self._index.state
-        if self._blocks.size_bytes + size_bytes > limits.document_bytes:
+        if self.document_bytes + size_bytes > limits.document_bytes:
             raise InvalidUpdate(
                 RefusalReason.TOO_LARGE, f"the document would grow over {limits.document_bytes} bytes"
             )
@@ -185,18 +186,19 @@ class Room:
         if not structs:
             return 0
         update = encode_structs(structs)
-        if not self._held.fits(len(update)):
+        size = held_size(len(update), len(structs))
+        if not self._held.fits(size):
             return len(structs)
         offset = self._held.next_offset()
         user = member.identity.user
-        self._held.add(HeldPart(offset, user, member, structs, len(update), self._missing_clients(structs)))
+        self._held.add(HeldPart(offset, user, member, structs, size, self._waits(structs)))
         self._new_held.append(HeldRow(offset, update, {user: {struct.client for struct in structs}}))
         return 0
 
     def _release_from(self, advanced: set[int], now: float) -> None:
         """Let go what has become complete now that these clients advanced, and what becomes so by that."""
         while advanced and self._held:
-            done = [self._try(part, now) for part in self._held.waiting_for(advanced)]
+            done = [self._try(part, now) for part in self._held.waiting_for(advanced, self._index.state)]
             advanced = set().union(*done)
 
     def _try(self, part: HeldPart, now: float) -> set[int]:
@@ -205,19 +207,29 @@ class Room:
         if accepted.runs:
             self._pending.add(accepted, author=part.owner, user=part.user, now=now)
         if accepted.held:
-            self._held.shrink(part, accepted.held, self._missing_clients(accepted.held))
+            self._held.shrink(part, accepted.held, self._waits(accepted.held))
         else:
             self._held.remove(part)
             self._gone_held.append(part.offset)
         return {run.client for run in accepted.runs}
 
-    def _missing_clients(self, structs: Iterable[Run]) -> frozenset[int]:
+    def _waits(self, structs: Iterable[Run]) -> StateVector:
+        """Per client the least clock that lets a struct go, or makes it known: another may have its clock."""
+        waits: StateVector = {}
+        state = self._index.state
+        for struct in structs:
+            own = struct.client, max(struct.clock, state.get(struct.client, 0)) + 1
+            for client, clock in (own, self._index.missing(struct) or own):
+                waits[client] = min(clock, waits.get(client, clock))
+        return waits
+
+    def _missing_clients(self, structs: Iterable[Run]) -> set[int]:
         missing = map(self._index.missing, structs)
-        return frozenset(client for client, _ in filter(None, missing))
+        return {client for client, _ in filter(None, missing)}
 
     def _gap(self, held: Sequence[Run], deletes: Iterable[ClockRange]) -> Gap:
         state = self._index.state
-        clients = set(self._missing_clients(held))
+        clients = self._missing_clients(held)
         clients.update(client for client, _, end in deletes if end > state.get(client, 0))
         return frozenset((client, state.get(client, 0)) for client in clients)
 
@@ -282,6 +294,11 @@ class Room:
         self.awareness.expire(now)
 
     @property
+    def document_bytes(self) -> int:
+        """Bytes of the structs and of the deleted ranges."""
+        return self._blocks.size_bytes + self._index.deletes.size_bytes
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of the document and of what waits."""
-        return self._blocks.size_bytes + self._held.size_bytes
+        return self.document_bytes + self._held.size_bytes

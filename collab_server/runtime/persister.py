@@ -36,7 +36,7 @@ class Owner(Protocol):
         """The records submitted with `version`, and all before them, are durable."""
 
     def save_failed(self, error: StorageError) -> None:
-        """The journal will never take its records; it has to set `lost`."""
+        """The journal will never take its records. `lost` is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Persister:
                 if write.removal is not None:
                     await self._remove(write.removal)
         elif len(writes) == 1:
-            writes[0].owner.save_failed(error)
+            self._give_up(writes[0], error)
         else:
             for write in writes:
                 await self._commit([write])
@@ -148,6 +148,13 @@ class Persister:
         except Exception:  # noqa: BLE001
             # The records are safe; a mistake in telling so must not end the one writer of all rooms.
             _log.exception(Event.TASK_FAILED, task="acknowledge")
+
+    def _give_up(self, write: _Write, error: StorageError) -> None:
+        write.owner.lost = True
+        try:
+            write.owner.save_failed(error)
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception(Event.TASK_FAILED, task="give up")
 
     async def _append(self, records: list[Record]) -> StorageError | None:
         """Try until it succeeds: the same records again, which the journal takes once.
@@ -195,7 +202,7 @@ class Persister:
     async def _remove(self, removal: Removal) -> None:
         try:
             await self._journal.remove_offsets(removal.key, removal.offsets)
-        except StorageError as error:
+        except Exception as error:  # noqa: BLE001 - nothing may end the one writer of all rooms
             # Harmless: a row that stays is found to be known when its room is opened, and removed then.
             _log.warning(Event.SAVE_FAILED, room=removal.key.room, error=str(error))
 

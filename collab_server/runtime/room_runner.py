@@ -101,8 +101,9 @@ class RoomRunner:
         else:
             self._on_empty(self)
 
-    def synchronise(self, session: Session, state_vector: StateVector) -> None:
-        """Answer a step 1 with all that was accepted so far, then with who is here."""
+    def synchronise(self, session: Session, state_vector: StateVector) -> float:
+        """Answer a step 1 with all that was accepted so far, then with who is here. Seconds that it took."""
+        started = self._clock.monotonic()
         if self.room.has_pending:
             self._flush(self._loop.time())
         # At the head before anything is written: a step 2 that fills the buffer takes it off again.
@@ -111,6 +112,7 @@ class RoomRunner:
         session.send(self._step_2(state_vector))
         self._metrics.sync_steps_sent += 1
         self._send_snapshot(session)
+        return self._clock.monotonic() - started
 
     def _step_2(self, state_vector: StateVector) -> Frame:
         if state_vector:
@@ -142,7 +144,9 @@ class RoomRunner:
         self._flush(self._loop.time())
         self._at_head[session] = session.connection
         session.send(Frame(messages.encode_update(self.room.step_2(state_vector))))
-        self._send_snapshot(session)
+        presence = self.room.awareness.catch_up()
+        if presence is not None:
+            session.send(Frame(messages.encode_awareness(presence)))
 
     # --- what comes ---
 
@@ -306,7 +310,6 @@ class RoomRunner:
         Everybody is sent away with a code that retries. The room is read anew, and what was not saved comes
         back with the replicas that have it.
         """
-        self.lost = True
         _log.error(Event.ROOM_FAILED, room=str(self.key), error=str(error))
         for session in list(self.sessions):
             session.close(CloseReason.TRY_AGAIN)

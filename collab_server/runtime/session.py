@@ -24,12 +24,16 @@ from collab_server.rooms.member import Member
 from collab_server.runtime.connection import Connection, Frame
 from collab_server.runtime.marks import MAX_WAITING, Mark, Marks, room_channel_mark, sync_status_mark
 from collab_server.runtime.room_runner import RoomRunner
-from collab_server.types import Identity
+from collab_server.types import Identity, StateVector
 from collab_server.updates import ScanLimits, decode_state_vector, scan
 
 _log = structlog.get_logger(__name__)
 
 _KEEP_ALIVE = Frame(messages.KEEP_ALIVE)
+#: Clients count in it; it is kept until it can be echoed, a thousand at once.
+_MAX_SYNC_STATUS_BYTES = 64
+#: After a step 2 that took this server one unit of time, the session's next step 1 waits so many.
+_STEP_2_REST = 10
 #: The shape of user ids that open access gives out; a client may bring back the one it had.
 _MADE_UP_USER = re.compile(r"u_[A-Za-z0-9_-]{6,32}")
 
@@ -48,8 +52,9 @@ class Session:
 
     __slots__ = (
         "_buffered_before", "_bytes_in", "_greeted", "_handlers", "_inbox", "_last_taken", "_limits", "_loop",
-        "_marks", "_messages_in", "_metrics", "_on_end", "_opened_at", "_paused_at", "_pinged_at", "_reason",
-        "_runner", "_settings", "connection", "id", "last_sent", "member", "state",
+        "_marks", "_may_ask_at", "_messages_in", "_metrics", "_on_end", "_opened_at", "_paused_at",
+        "_pinged_at", "_question", "_reason", "_runner", "_settings", "connection", "id", "last_sent",
+        "member", "state",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +88,8 @@ class Session:
         self._pinged_at: float | None = None
         self._last_taken = 0.0
         self._buffered_before = 0
+        self._question: StateVector | None = None
+        self._may_ask_at = 0.0
         self._handlers = (
             self._on_step_1, self._on_step_2, self._on_update, self._on_awareness, self._on_query,
             self._on_room_channel, self._on_sync_status, self._on_unknown,
@@ -204,7 +211,27 @@ class Session:
         self.connection.pause_reading()
 
     def _on_step_1(self, body: bytes) -> None:
-        self._room.synchronise(self, decode_state_vector(body))
+        state_vector = decode_state_vector(body)
+        if self._question is not None or self._loop.time() < self._may_ask_at:
+            self._ask_later(state_vector)
+        else:
+            self._answer(state_vector)
+
+    def _answer(self, state_vector: StateVector) -> None:
+        """A step 2 costs what the document is large: one session may ask for a share of the time, not all."""
+        seconds = self._room.synchronise(self, state_vector)
+        self._may_ask_at = self._loop.time() + seconds * _STEP_2_REST
+
+    def _ask_later(self, state_vector: StateVector) -> None:
+        """Of questions that come too soon the last is answered: it knows all that those before it knew."""
+        if self._question is None:
+            self._loop.call_at(self._may_ask_at, self._answer_question)
+        self._question = state_vector
+
+    def _answer_question(self) -> None:
+        question, self._question = self._question, None
+        if question is not None and self._runner is not None:
+            self._answer(question)
 
     def _on_step_2(self, body: bytes) -> None:
         self._metrics.updates_received += 1
@@ -274,6 +301,8 @@ class Session:
             self._tell(envelope.nack("unknown_channel", envelope.NO_CHANNEL, channel=channel))
 
     def _on_sync_status(self, body: bytes) -> None:
+        if len(body) > _MAX_SYNC_STATUS_BYTES:
+            raise BadMessage(f"a sync status of {len(body)} bytes: {_MAX_SYNC_STATUS_BYTES} are allowed")
         self._add_mark(sync_status_mark(body))
 
     def _add_mark(self, mark: Mark) -> None:

@@ -18,11 +18,13 @@ from collab_server.updates.varint import varint
 class DeletedRanges:
     """Iterating gives every range once, per client ascending."""
 
-    __slots__ = ("_borders", "_encoded")
+    __slots__ = ("_borders", "_count", "_encoded")
 
     def __init__(self) -> None:
         # Per client start, end, start, end …, strictly ascending.
         self._borders: dict[int, array[int]] = {}
+        # Of all clients.
+        self._count = 0
         # Per client what `encode` made of it, until it changes.
         self._encoded: dict[int, bytes] = {}
 
@@ -32,7 +34,12 @@ class DeletedRanges:
                 yield client, borders[at], borders[at + 1]
 
     def __len__(self) -> int:
-        return sum(map(len, self._borders.values())) // 2
+        return self._count // 2
+
+    @property
+    def size_bytes(self) -> int:
+        """What the ranges take here; encoded they take a little less."""
+        return self._count * 4
 
     def add(self, client: int, start: int, end: int) -> list[ClockRange]:
         """Add one range that is not empty; the parts of it that were not there before."""
@@ -47,7 +54,9 @@ class DeletedRanges:
         if last == first + 1:
             return [_grow(client, borders, first, start, end)]
         new = _gaps(client, borders, first, last, start, end)
-        borders[first:last] = _outer(first, last, start, end)
+        outer = _outer(first, last, start, end)
+        borders[first:last] = outer
+        self._count += len(outer) - (last - first)
         return new
 
     def add_many(self, client: int, ranges: list[tuple[int, int]]) -> list[ClockRange]:
@@ -64,8 +73,11 @@ class DeletedRanges:
         merged = merge_ranges(ranges)
         if not old:
             self._borders[client] = array("I", chain.from_iterable(merged))
+            self._count += 2 * len(merged)
             return [(client, start, end) for start, end in merged]
-        self._borders[client], new = _merge(client, old, merged)
+        borders, new = _merge(client, old, merged)
+        self._borders[client] = borders
+        self._count += len(borders) - len(old)
         return new
 
     def encode(self) -> bytes:
@@ -90,6 +102,7 @@ class DeletedRanges:
         other = DeletedRanges()
         other._borders = {client: borders[:] for client, borders in self._borders.items()}
         other._encoded = dict(self._encoded)
+        other._count = self._count
         return other
 
 

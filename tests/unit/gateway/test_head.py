@@ -117,6 +117,7 @@ def test_a_wrong_request_line_is_refused(line: bytes, status: int) -> None:
         b"Host: x\r\nHost: y",
         b"A: b",
         b"Host: x\nA: b",
+        b"Host: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked",
     ],
 )
 def test_a_wrong_header_is_refused(lines: bytes) -> None:

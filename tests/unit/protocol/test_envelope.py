@@ -87,3 +87,12 @@ def test_what_the_server_says() -> None:
         "count": 2,
     }
     assert json.loads(envelope.drain(1.234)) == {"op": "drain", "retry_after": 1.2}
+
+
+def test_a_hello_names_a_bounded_number_of_channels() -> None:
+    def hello(count: int) -> bytes:
+        return json.dumps({"op": "hello", "channels": {f"c{at}": {} for at in range(count)}}).encode()
+
+    assert len(envelope.decode(hello(16)).channels) == 16
+    with pytest.raises(envelope.EnvelopeError, match="more than 16"):
+        envelope.decode(hello(17))

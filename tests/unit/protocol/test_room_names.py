@@ -69,3 +69,9 @@ def test_a_canonical_name_stays_what_it_is(name: str) -> None:
 def test_half_a_surrogate_pair_is_refused() -> None:
     with pytest.raises(BadRoomName, match="surrogate"):
         canonical_name("a\ud800")
+
+
+def test_a_name_that_is_far_too_long_is_refused_before_it_is_composed() -> None:
+    """Story: 15 kB of combining marks kept the server busy for 115 ms."""
+    with pytest.raises(BadRoomName, match="characters"):
+        canonical_name("a" + "\u0301\u0316" * 7000)

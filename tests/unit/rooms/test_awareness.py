@@ -200,3 +200,48 @@ def test_a_frame_larger_than_anything_that_was_sent_is_refused() -> None:
     room, ann = RoomAwareness(RoomLimits(awareness_state_bytes=100)), member("ann")
     with pytest.raises(BadMessage, match="more than was ever sent"):
         room.receive(ann, b"\x7f" * 500, 0.0)
+
+
+# --- hostile frames ---
+
+
+def test_nobody_is_pushed_to_a_clock_that_would_throw_them_out() -> None:
+    """Story: a stranger removed a client at clock 2^53-1, and its own next frame was no number any more."""
+    room, ann, eve = RoomAwareness(RoomLimits()), member("ann"), member("eve")
+    room.receive(ann, encode_entries([AwarenessEntry(1, 5, b"{}")]), 0.0)
+    room.flush()
+    for state in (LEFT, b'{"name":"fake"}'):
+        assert not room.receive(eve, encode_entries([AwarenessEntry(1, (1 << 53) - 1, state)]), 0.0).changed
+        assert not room.receive(eve, encode_entries([AwarenessEntry(1, 5_000, state)]), 0.0).changed
+    assert not room.receive(ann, encode_entries([AwarenessEntry(1, (1 << 53) - 1, b"{}")]), 0.0).changed
+    assert room.receive(ann, encode_entries([AwarenessEntry(1, 6, b"{}")]), 0.0).changed
+
+
+def test_a_frame_has_no_more_clients_than_a_room_could_have_sent() -> None:
+    room, eve = RoomAwareness(RoomLimits()), member("eve")
+    entries = [AwarenessEntry(client, 1, LEFT) for client in range(129)]
+    with pytest.raises(BadMessage, match="does not fit"):
+        room.receive(eve, encode_entries(entries), 0.0)
+
+
+def test_leavers_are_remembered_in_a_bounded_number() -> None:
+    room, eve = RoomAwareness(RoomLimits()), member("eve")
+    for first in range(0, 20_000, 50):
+        clients = range(first, first + 50)
+        room.receive(eve, encode_entries([AwarenessEntry(client, 1, b"{}") for client in clients]), 0.0)
+        room.receive(eve, encode_entries([AwarenessEntry(client, 1, LEFT) for client in clients]), 0.0)
+        room.flush()
+    frame = room.catch_up()
+    assert frame is not None
+    left = decode_entries(frame, max_entries=20_000, max_state_bytes=100)
+    assert [entry.client for entry in left] == list(range(10_000, 20_000))
+    room.expire(100.0)
+    assert room.catch_up() is None
+
+
+def test_one_who_missed_frames_hears_who_left() -> None:
+    room, ann, ben = RoomAwareness(RoomLimits()), member("ann"), member("ben")
+    room.receive(ann, encode_entries([AwarenessEntry(1, 3, b"{}")]), 0.0)
+    room.receive(ben, encode_entries([AwarenessEntry(2, 1, b"{}")]), 0.0)
+    room.leave(ann, 1.0)
+    assert room.catch_up() == encode_entries([AwarenessEntry(2, 1, b"{}"), AwarenessEntry(1, 3, LEFT)])

@@ -8,6 +8,7 @@ import pytest
 from pycrdt import Doc, Text
 
 from collab_server.errors import InvalidUpdate
+from collab_server.rooms.held import HeldPart, HeldParts
 from collab_server.rooms.limits import RoomLimits
 from collab_server.rooms.member import Member
 from collab_server.rooms.room import Delta, Room
@@ -201,6 +202,39 @@ def test_dropped_deletions_are_asked_for_again_once_what_they_name_has_come() ->
     assert ann.complete
     flush(room)
     assert sorted(text_of(room)) == sorted("adxy")
+
+
+def test_what_waits_is_tried_again_only_when_its_clock_has_come() -> None:
+    """Story: a client's every edit tried everything again that waited for its far later clocks."""
+    held = HeldParts(1000, head=0)
+    part = HeldPart(1, "u", None, (), 0, {1: 6, 2: 3})
+    held.add(part)
+    assert list(held.waiting_for({1}, {1: 5, 2: 3})) == []
+    assert list(held.waiting_for({1, 2}, {1: 5, 2: 3})) == [part]
+    assert list(held.waiting_for({1}, {1: 6})) == [part]
+
+
+def test_what_waits_counts_with_what_it_takes_in_memory() -> None:
+    room, ann, replica = Room(RoomLimits(held_bytes=1000)), member("ann"), Replica(1)
+    ann.answered()
+    replica.write("a")
+    outcomes = [receive(room, ann, replica.write("b")) for _ in range(10)]
+    assert [bool(outcome.dropped) for outcome in outcomes] == [False] * 4 + [True] * 6
+
+
+def test_deletions_count_in_the_size_of_the_document() -> None:
+    room, ann, replica = Room(RoomLimits(document_bytes=2000)), member("ann"), Replica(1)
+    receive(room, ann, replica.write("a" * 1000))
+    flush(room)
+    before = room.document_bytes
+    for _ in range(100):
+        receive(room, ann, replica.erase(0, 1))
+    assert room.document_bytes == before + 8, "one range"
+    for at in range(100):
+        receive(room, ann, replica.erase(at, at + 1))
+    assert room.document_bytes >= before + 800
+    with pytest.raises(InvalidUpdate, match="2000"):
+        receive(room, ann, replica.write("b" * 300))
 
 
 def test_a_step_2_that_nobody_asked_for_answers_nothing() -> None:

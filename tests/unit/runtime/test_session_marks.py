@@ -62,6 +62,14 @@ async def test_too_many_marks_close_the_session(world: World) -> None:
     assert ann.connection.closed[0] == 4529
 
 
+async def test_a_sync_status_is_small(world: World) -> None:
+    """Story: a thousand of a megabyte each were kept until they could be echoed."""
+    ann = await world.synced()
+    ann.say(messages.encode_sync_status(b"x" * 65))
+    assert ann.connection.closed is not None
+    assert ann.connection.closed[0] == 4400
+
+
 async def test_bad_envelopes_are_answered_and_nothing_else_happens(world: World) -> None:
     ann = await world.synced()
     ann.say(channel(op="dance"))

@@ -6,10 +6,12 @@ import asyncio
 
 from collab_storage import Record, RecordKind
 
+from collab_server.protocol import messages
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.protocol.messages import MessageKind
 from collab_server.runtime.connection import Frame
-from collab_server.runtime.session import SessionState
+from collab_server.runtime.session import Session, SessionState
+from collab_server.types import StateVector
 from tests.unit.runtime.worlds import World
 
 
@@ -68,6 +70,28 @@ async def test_a_step_2_that_fills_the_buffer_leaves_the_session_behind(world: W
     ben.session.writing_resumed()
     ben.heard()
     assert str(ben.text) == "ab"
+
+
+async def test_one_who_asks_and_asks_gets_a_share_of_the_time(world: World) -> None:
+    """Story: 800 step 1s in one read kept the server from everybody else for minutes."""
+    ann = await world.synced()
+    ann.write("a" * 1000)
+    asked = 0
+    synchronise = ann.session._room.synchronise
+
+    def slow(session: Session, state_vector: StateVector) -> float:
+        nonlocal asked
+        asked += 1
+        synchronise(session, state_vector)
+        return 0.005
+
+    ann.session._room.synchronise = slow  # type: ignore[method-assign]
+    for _ in range(800):
+        ann.say(messages.encode_step_1(b"\x00"))
+    assert asked == 1
+    await ann.until(lambda: asked == 2)
+    ann.heard()
+    assert str(ann.text) == "a" * 1000
 
 
 async def test_a_room_whose_edits_can_never_be_saved_is_read_anew(world: World) -> None:
