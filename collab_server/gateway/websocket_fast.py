@@ -38,8 +38,12 @@ _INTERNAL = CloseReason.INTERNAL.value
 #: Two frames up to this size are joined before the write; above, copying costs more than gathering.
 _JOIN_BYTES = 16 * 1024
 
-#: A parser that took a larger frame keeps a buffer of that size, so it is replaced by a new one.
+#: A parser that took a larger frame keeps a buffer of that size, so it is replaced by a new one …
 _LARGE_FRAME_BYTES = 64 * 1024
+#: … at once above this, else when no more such frames came for a while: in a room of hundreds every client
+#: echoes the presence of all every other second, and a new parser costs as much as the echo.
+_VERY_LARGE_FRAME_BYTES = 256 * 1024
+_LARGE_FRAME_PAUSE_SECONDS = 5.0
 
 
 class _State(IntEnum):
@@ -69,8 +73,9 @@ class FastConnection(FrameReceiver):
     """Implements `runtime.connection.Connection`."""
 
     __slots__ = (
-        "_gate", "_handler", "_has_large_parser", "_is_plain", "_loop", "_on_gone", "_pong_debt", "_pongs",
-        "_reader", "_remote_code", "_settings", "_state", "_timer", "_transport", "_write",
+        "_gate", "_handler", "_has_large_parser", "_is_plain", "_large_until", "_loop", "_on_gone",
+        "_pong_debt", "_pongs", "_reader", "_remote_code", "_settings", "_state", "_timer", "_transport",
+        "_write",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +99,7 @@ class FastConnection(FrameReceiver):
         #: Whether a whole binary frame may go straight to the handler.
         self._is_plain = True
         self._has_large_parser = False
+        self._large_until = 0.0
         self._pongs: bytearray | None = None
         self._pong_debt = 0
         self._remote_code: int | None = None
@@ -351,7 +357,15 @@ class FastConnection(FrameReceiver):
         self._transport.set_protocol(new_parser(self, max_frame_bytes=max_bytes, loop=self._loop))
 
     def _shed_large_parser(self, frame: WSFrame) -> None:
-        """Replace a parser that grew, at a moment when it holds no bytes of a next frame."""
-        self._has_large_parser = True
+        """Replace a parser that grew, at a moment when it holds no bytes of a next frame.
+
+        A silent client is pinged, so a moment comes.
+        """
+        if frame.payload_size > _LARGE_FRAME_BYTES:
+            self._has_large_parser = True
+            is_kept = frame.payload_size <= _VERY_LARGE_FRAME_BYTES
+            self._large_until = self.last_received + _LARGE_FRAME_PAUSE_SECONDS if is_kept else 0.0
+        if self.last_received < self._large_until:
+            return
         if frame.last_in_buffer and not frame.tail_size and self._state < _State.ENDING:
             self._set_parser()
