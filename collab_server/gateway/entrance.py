@@ -68,9 +68,28 @@ class Entrance:
         )
         # Not the path itself: it can be as long as a request head.
         self.sessions[session] = (request.remote, hash(request.path))
-        connection.pause_reading()
-        self._tasks.start(self._admit(session, request), name=f"admit {session.id}")
+        if not self._admit_at_once(session, request):
+            connection.pause_reading()
+            self._tasks.start(self._admit(session, request), name=f"admit {session.id}")
         return session
+
+    def _admit_at_once(self, session: Session, request: UpgradeRequest) -> bool:
+        """Nearly all join a room that is open, and nothing waits: a task would cost as much as the rest.
+
+        False if something has to wait, or is to be refused.
+        """
+        if self.draining or self._persister.overloaded or self.sessions[session] in self._penalties:
+            return False
+        try:
+            room = room_from_path(request.path, base_path=self._base_path)
+            identity = self._authenticator.recognise(request, room)
+        except (BadRoomName, AuthenticationError):
+            return False
+        runner = None if identity is None else self._registry.get(RoomKey(identity.tenant, room))
+        if identity is None or runner is None:
+            return False
+        session.admit(identity, runner)
+        return True
 
     async def _admit(self, session: Session, request: UpgradeRequest) -> None:
         try:

@@ -72,6 +72,11 @@ class Registry:
 
     # --- opening ---
 
+    def get(self, key: RoomKey) -> RoomRunner | None:
+        """The runner of a room that is open. Join it before awaiting anything."""
+        runner = self._rooms.get(key)
+        return None if runner is None or runner.closed else runner
+
     async def open(self, key: RoomKey) -> RoomRunner:
         """The runner of a room, read from the journal if it is not in memory.
 

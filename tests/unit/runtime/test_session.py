@@ -186,3 +186,15 @@ async def test_an_echo_is_dropped_and_counted(world: World) -> None:
     ben.say(messages.encode_awareness(encode_entries([AwarenessEntry(2, 1, b"{}")])))
     ben.say(ben.connection.written[2])
     assert world.metrics.awareness_echoes_dropped == 1
+
+
+async def test_one_who_joins_an_open_room_is_in_it_at_once(world: World) -> None:
+    await world.synced()
+    ben = world.connect()
+    assert ben.session.state is SessionState.OPEN
+    assert ben.connection.reading
+    assert ben.kinds() == [MessageKind.STEP_1]
+    world.entrance.draining = True
+    cid = world.connect()
+    await cid.until(lambda: cid.connection.closed)
+    assert cid.connection.closed[0] == 1013
