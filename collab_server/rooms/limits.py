@@ -28,7 +28,7 @@ class Pace:
 
     window_seconds_per_listener: float = 0.0014
     window_max_seconds: float = 0.040
-    awareness_seconds_per_listener: float = 0.004
+    awareness_seconds_per_listener: float = 0.010
     awareness_min_seconds: float = 0.050
     awareness_max_seconds: float = 2.0
 
