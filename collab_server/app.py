@@ -132,7 +132,8 @@ class Application:
         if self._listener is None:
             return
         counts = self._listener.counts
-        self.metrics.connections_open = counts.open
+        self.metrics.connections_open = self._listener.websockets
+        self.metrics.http_connections_open = counts.open - self._listener.websockets
         self.metrics.connections_opened = counts.websockets
         self.metrics.connections_refused = sum(counts.refused.values()) + counts.over_cap + counts.timed_out
 

@@ -154,15 +154,17 @@ def _from_environment(variables: Mapping[str, str], problems: list[str]) -> list
         elif (
             name.startswith(ENVIRONMENT_PREFIX)
             and name != CONFIG_VARIABLE
-            and not _is_foreign(name, by_variable)
+            and not _is_foreign(name, value, by_variable)
         ):
             problems.append(f"{name} (environment): no such setting.{_suggest(name, by_variable)}")
     return assignments
 
 
-def _is_foreign(name: str, by_variable: Iterable[str]) -> bool:
+def _is_foreign(name: str, value: str, by_variable: Iterable[str]) -> bool:
     """Whether Kubernetes made this variable, rather than somebody who left out one underscore."""
     meant = {variable.replace("__", "_") for variable in by_variable}
+    if name.endswith("_PORT") and not name.endswith("_SERVICE_PORT") and "://" not in value:
+        return False  # somebody means the server's port; Kubernetes writes tcp://… here
     return bool(_KUBERNETES_LINK.search(name)) and "__" not in name and name not in meant
 
 

@@ -18,6 +18,7 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
+from hypercorn.events import Event, Updated
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.typing import ASGIFramework
 
@@ -94,7 +95,10 @@ class _Http1Protocol(H11Protocol):
 
 
 class _Http1Server(TCPServer):
-    """Hypercorn's connection, kept to HTTP/1.1."""
+    """Hypercorn's connection, kept to HTTP/1.1, and ended when the remote has ended it."""
+
+    #: The remote sends no more requests.
+    _is_over = False
 
     async def _read_data(self) -> None:
         made = self.protocol
@@ -110,6 +114,14 @@ class _Http1Server(TCPServer):
             made.send,
         )
         await super()._read_data()
+        # Hypercorn would wait for the next request of a remote that has gone, until its time-out.
+        self._is_over = True
+        await self.idle_task.stop()
+
+    async def protocol_send(self, event: Event) -> None:
+        if self._is_over and isinstance(event, Updated):
+            return
+        await super().protocol_send(event)
 
 
 def _limit_stall(transport: asyncio.Transport, *, seconds: float) -> None:

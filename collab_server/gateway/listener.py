@@ -75,6 +75,11 @@ class Listener:
         """Open connections of every kind."""
         return self.counts.open
 
+    @property
+    def websockets(self) -> int:
+        """Open WebSockets. Plain HTTP takes none of their places."""
+        return len(self._websockets)
+
     async def listen(self, sockets: Sequence[socket.socket]) -> None:
         """Accept on bound sockets, which are owned from now on."""
         loop = asyncio.get_running_loop()
@@ -154,7 +159,7 @@ class Listener:
     def _open_websocket(self, transport: asyncio.Transport, head: RequestHead, rest: bytes) -> None:
         handshake = read_handshake(head, remote=_remote_of(transport))
         cap = self._settings.max_connections
-        if cap is not None and self.counts.open > cap:
+        if cap is not None and len(self._websockets) >= cap:
             self.counts.over_cap += 1
             raise RefusedRequest(
                 503, "This server has as many connections as it may.", headers=(("Retry-After", "5"),)

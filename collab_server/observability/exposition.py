@@ -48,6 +48,7 @@ _LABELLED = {
 }
 _GAUGES = {
     "connections_open": "WebSocket connections open now.",
+    "http_connections_open": "Connections open now that are no WebSockets (yet).",
     "sessions_open": "Sessions in a room now.",
     "rooms_open": "Rooms in memory now.",
     "unsaved_bytes": "Bytes accepted and not yet in the journal.",

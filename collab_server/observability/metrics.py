@@ -87,6 +87,7 @@ class Metrics:
         "flush_window_seconds",
         "frames_received",
         "frames_sent",
+        "http_connections_open",
         "journal_bytes",
         "loop_lag_max_seconds",
         "loop_lag_seconds",
@@ -108,6 +109,7 @@ class Metrics:
     def __init__(self, *, edit_budget_seconds: float = 0.150) -> None:
         # Connections and sessions
         self.connections_open = 0
+        self.http_connections_open = 0
         self.connections_opened = 0
         self.connections_closed = Labelled(dict.fromkeys(ClientClose, 0))
         self.connections_refused = 0

@@ -127,9 +127,9 @@ export const strings = {
 
   banner: {
     offlineUnsaved:
-      'You are offline. Keep writing if you like: your changes are kept in this tab and sent when the connection is back. Do not close the tab before.',
+      'There is no connection to the server. Keep writing if you like: your changes are kept in this tab and sent when it is back. Do not close the tab before.',
     offlineSaved:
-      'You are offline, without unsaved changes. What you write now is kept in this tab and sent when the connection is back.',
+      'There is no connection to the server, and no change of yours is unsaved. What you write now is kept in this tab and sent when it is back.',
     unreachable: 'The server cannot be reached. Trying again…',
     retry: 'Try now',
     readOnly: 'You can read this note, but not change it.',

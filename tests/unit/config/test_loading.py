@@ -118,6 +118,11 @@ def test_variables_that_kubernetes_sets_for_a_service_are_left_alone(name: str) 
     assert load_settings(environment={name: "tcp://10.0.0.1:1234"}).origins == {}
 
 
+def test_a_port_of_ones_own_is_no_variable_of_kubernetes() -> None:
+    """Story: COLLAB_PORT=8080 was passed over, and the server listened on 1234."""
+    assert "no such setting" in _problem(environment={"COLLAB_PORT": "8080"})
+
+
 def test_rules_between_settings_say_where_the_values_came_from() -> None:
     text = _problem(environment={"COLLAB_SESSIONS__MAX_FRAME_BYTES": "1"})
     assert "must be at least 50000016" in text

@@ -205,3 +205,28 @@ async def test_a_client_that_reads_nothing_is_dropped_in_time(start_gateway: Sta
     await peer.answer()
 
     await asyncio.wait_for(gateway.listener._quiet.wait(), 30)
+
+
+@pytest.mark.parametrize("ending", ["eof", "connection: close"])
+async def test_a_remote_that_has_gone_holds_no_place(start_gateway: StartGateway, ending: str) -> None:
+    """Story: eight finished requests held the places of eight students for fifteen seconds."""
+    gateway = await start_gateway()
+    peer = await gateway.connect()
+    more = b"Connection: close\r\n" if ending != "eof" else b""
+    peer.write(b"GET / HTTP/1.1\r\nHost: x\r\n" + more + b"\r\n")
+    if ending == "eof":
+        peer.end()
+    assert (await peer.all()).startswith(b"HTTP/1.1 200 ")
+    await asyncio.wait_for(gateway.listener._quiet.wait(), 5)
+
+
+async def test_a_half_closed_remote_is_answered(start_gateway: StartGateway) -> None:
+    app = Slow()
+    gateway = await start_gateway(app=app)
+    peer = await gateway.connect()
+    peer.write(get("/"))
+    peer.end()
+    await app.asked.wait()
+    app.may_answer.set()
+    assert (await peer.all()).endswith(b"\r\n\r\ndone")
+    await asyncio.wait_for(gateway.listener._quiet.wait(), 5)

@@ -271,6 +271,15 @@ class TestMany:
         assert b"\r\nRetry-After: " in start
         assert gateway.listener.counts.over_cap == 1
 
+    async def test_http_takes_no_places_of_websockets(self, start_gateway: StartGateway) -> None:
+        gateway = await start_gateway(max_connections=1, http_reserve=10)
+        for _ in range(5):
+            peer = await gateway.connect()
+            peer.write(GET)
+            assert (await peer.answer()).startswith(b"HTTP/1.1 200 ")
+        await gateway.open()
+        assert gateway.listener.websockets == 1
+
     async def test_health_is_answered_over_the_cap(self, start_gateway: StartGateway) -> None:
         gateway = await start_gateway(max_connections=1, http_reserve=10)
         await gateway.open()

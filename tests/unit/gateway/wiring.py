@@ -178,6 +178,10 @@ class Peer:
         await self.drop()
         return (int.from_bytes(payload[:2], "big") if payload else None), payload[2:].decode()
 
+    def end(self) -> None:
+        """Say that no more will be written, and go on reading."""
+        self.writer.write_eof()
+
     async def drop(self) -> None:
         """End the connection without a word. Happens to every peer at the end of its test."""
         self.writer.transport.abort()
