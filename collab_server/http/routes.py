@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collab_server import __version__
@@ -62,6 +62,10 @@ class _UnderBasePath:
         self._base_path = base_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == self._base_path:
+            # Without scheme and host: behind a proxy they are not known here.
+            await RedirectResponse(f"{self._base_path}/")(scope, receive, send)
+            return
         await self._app({**scope, "root_path": self._base_path}, receive, send)
 
 

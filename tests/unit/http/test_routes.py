@@ -179,6 +179,7 @@ async def test_under_a_base_path_and_stripped_of_it(page: Path) -> None:
             assert (await client.get(prefix + "/assets/main-1a2b.js")).status_code == 200
             assert '<base href="/collab/" />' in (await client.get(prefix + "/notes/x")).text
         assert (await client.get("/collab", follow_redirects=True)).text.startswith("<base")
+        assert (await client.get("/collab", follow_redirects=False)).headers["location"] == "/collab/"
         assert (await client.get("/collaborate/livez")).status_code == 404
 
 
