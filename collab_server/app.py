@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from collab_storage import Journal
@@ -115,7 +115,7 @@ class Application:
             asgi_app=create_http_app(
                 health=self,
                 metrics=self.metrics,
-                before_scrape=self._count_connections,
+                before_scrape=self._bring_up_to_date,
                 base_path=listen.base_path,
             ),
             settings=_gateway_settings(self.settings, self._max_connections),
@@ -127,8 +127,9 @@ class Application:
         assert self._listener is not None
         return self._listener.port
 
-    def _count_connections(self) -> None:
-        """Copy what the listener counts into the metrics."""
+    def _bring_up_to_date(self) -> None:
+        """Fill in the metrics that are somebody else's to count."""
+        self.metrics.journal_bytes = _journal_bytes(self.settings.storage)
         if self._listener is None:
             return
         counts = self._listener.counts
@@ -189,13 +190,15 @@ class Application:
 
     async def close(self) -> None:
         """Let go of everything. What is not saved by now is not saved."""
-        if self._listener is not None:
-            await self._listener.close()
-        self.registry.close()
-        await self._tasks.close()
-        await self._journal.close()
-        if self._lock is not None and self._locked:
-            await asyncio.to_thread(self._lock.release)
+        # Whatever fails on the way, what comes after it is closed all the same; the last one in goes first.
+        async with AsyncExitStack() as stack:
+            if self._lock is not None and self._locked:
+                stack.push_async_callback(asyncio.to_thread, self._lock.release)
+            stack.push_async_callback(self._journal.close)
+            stack.push_async_callback(self._tasks.close)
+            stack.callback(self.registry.close)
+            if self._listener is not None:
+                stack.push_async_callback(self._listener.close)
 
 
 def _lock_of(storage: StorageSettings) -> DirectoryLock | None:
@@ -206,6 +209,12 @@ def _journal_of(storage: StorageSettings) -> Journal:
     if storage.memory_only:
         return MemoryJournal()
     return SqliteJournal(Path(storage.directory) / JOURNAL_FILE, synchronous=storage.synchronous.value)
+
+
+def _journal_bytes(storage: StorageSettings) -> int:
+    if storage.memory_only:
+        return 0
+    return sum(path.stat().st_size for path in Path(storage.directory).glob(f"{JOURNAL_FILE}*"))
 
 
 def _room_policy(settings: Settings) -> RoomPolicy:

@@ -117,6 +117,9 @@ class FastConnection(FrameReceiver):
         except Exception:
             _logger.exception("an acceptor raised")
             self.close(*_INTERNAL)
+        if self.buffered > self._settings.write_high_bytes:
+            # What the acceptor wrote filled the buffer before there was a handler to be told.
+            self.pause_writing()
 
     def feed(self, data: bytes) -> None:
         """Take bytes that were read before the connection had its transport."""

@@ -10,9 +10,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
+import structlog
+
+from collab_server.observability.events import Event
 from collab_server.observability.metrics import Metrics
+from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.runtime.session import Session
+
+_log = structlog.get_logger(__name__)
 
 #: Sessions are looked at in this many portions a second, so that ten thousand do not make one long step.
 _PORTIONS = 10
@@ -50,7 +56,7 @@ class Heartbeat:
             # After a long stall the missed beats are not made up for.
             due = max(due + step, now)
             for session in next(portions):
-                session.tick(now)
+                self._tick(session, now)
             if now >= rooms_due:
                 rooms_due = now + _ROOM_PERIOD_SECONDS
                 await self._expire(now)
@@ -65,9 +71,25 @@ class Heartbeat:
     async def _expire(self, now: float) -> None:
         for count, runner in enumerate(self._rooms(), start=1):
             if not runner.closed:
-                runner.expire(now)
+                self._expire_room(runner, now)
             if count % 100 == 0:
                 await asyncio.sleep(0)
+
+    @staticmethod
+    def _tick(session: Session, now: float) -> None:
+        try:
+            session.tick(now)
+        except Exception:  # noqa: BLE001
+            # A mistake with one session must not end the keep-alives of all.
+            _log.exception(Event.TASK_FAILED, task="tick", session=session.id)
+            session.close(CloseReason.INTERNAL)
+
+    @staticmethod
+    def _expire_room(runner: RoomRunner, now: float) -> None:
+        try:
+            runner.expire(now)
+        except Exception:  # noqa: BLE001
+            _log.exception(Event.TASK_FAILED, task="expire", room=str(runner.key))
 
     def _observe_lag(self, seconds: float) -> None:
         self._metrics.loop_lag_seconds.observe(seconds)

@@ -188,7 +188,7 @@ class Persister:
                 unsaved_bytes=self.unsaved_bytes,
                 exc_info=unexpected,
             )
-        pause: float = _FIRST_RETRY_SECONDS * 2 ** min(self._failures, 16)
+        pause: float = _FIRST_RETRY_SECONDS * 2 ** min(self._failures - 1, 16)
         return min(self._settings.retry_max_seconds, pause)
 
     def _succeeded(self, seconds: float, records: int) -> None:

@@ -63,6 +63,7 @@ class Registry:
         self._rooms: dict[RoomKey, RoomRunner] = {}
         self._opening: dict[RoomKey, asyncio.Future[RoomRunner]] = {}
         self._lingering: dict[RoomKey, asyncio.TimerHandle] = {}
+        self._unloading: set[RoomKey] = set()
 
     def __iter__(self) -> Iterator[RoomRunner]:
         return iter(list(self._rooms.values()))
@@ -102,20 +103,21 @@ class Registry:
 
     async def _open(self, key: RoomKey, opening: asyncio.Future[RoomRunner]) -> None:
         try:
-            room = await self._load(key)
+            runner = self._add(key, await self._load(key))
         except (StorageError, InvalidUpdate, RoomUnavailable) as error:
             self._metrics.room_loads_failed += 1
             _log.error(Event.ROOM_LOAD_FAILED, room=str(key), error=str(error))
             opening.set_exception(RoomUnavailable(f"The room {key.room!r} cannot be read right now."))
         except Exception:
-            # A bug of ours: the waiters are told to try again, and the task's end is logged.
+            self._metrics.room_loads_failed += 1
+            # A mistake of ours: the waiters are told to try again, and the task's end is logged.
             opening.set_exception(RoomUnavailable(f"The room {key.room!r} could not be opened."))
             raise
         except asyncio.CancelledError:
             opening.cancel()
             raise
         else:
-            opening.set_result(self._add(key, room))
+            opening.set_result(runner)
         finally:
             del self._opening[key]
 
@@ -181,15 +183,23 @@ class Registry:
 
     def _start_unloading(self, runner: RoomRunner) -> None:
         del self._lingering[runner.key]
-        if not runner.sessions and not runner.closed:
+        # One at a time: while the journal fails, every visit would leave one more behind.
+        if not runner.sessions and not runner.closed and runner.key not in self._unloading:
+            self._unloading.add(runner.key)
             self._tasks.start(self._unload(runner), name=f"unload {runner.key}")
 
     async def _unload(self, runner: RoomRunner) -> None:
         """Wait until all is saved, look again for somebody who came meanwhile, then forget the room."""
         runner.flush()
-        await runner.wait_saved()
+        try:
+            await runner.wait_saved()
+        finally:
+            self._unloading.discard(runner.key)
         # Whoever came meanwhile may have left again; then the room lingers anew.
-        if runner.sessions or runner.closed or runner.key in self._lingering or not runner.all_saved:
+        if runner.sessions or runner.closed or runner.key in self._lingering:
+            return
+        if not runner.all_saved:
+            self._linger(runner)
             return
         self._forget(runner)
         _log.info(Event.ROOM_UNLOADED, room=str(runner.key), version=runner.room.version)
@@ -199,7 +209,8 @@ class Registry:
         if lingering is not None:
             lingering.cancel()
         runner.close()
-        self._rooms.pop(runner.key, None)
+        if self._rooms.get(runner.key) is runner:
+            del self._rooms[runner.key]
         self._metrics.rooms_open = len(self._rooms)
 
     # --- the end ---

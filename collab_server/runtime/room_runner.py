@@ -257,24 +257,26 @@ class RoomRunner:
     def _broadcast(self, frame: Frame, second: Frame | None, author: Member | None, now: float) -> None:
         """Write to everybody at the head; the author of all of `frame` gets only the second."""
         # A copy, because a write can find the socket full and take its session from the head.
-        for session, connection in list(self._at_head.items()):
-            session.last_sent = now
+        readers = list(self._at_head.items())
+        others = len(readers)
+        for session, connection in readers:
             if session.member is author:
-                if second is not None:
-                    connection.send(second)
+                others -= 1
+                if second is None:
+                    continue  # to whom nothing is written, the keep-alive is due
+                connection.send(second)
             elif second is None:
                 connection.send(frame)
             else:
                 connection.send_pair(frame, second)
-        self._count_sent(frame, second)
-
-    def _count_sent(self, frame: Frame, second: Frame | None) -> None:
-        metrics, listeners = self._metrics, len(self._at_head)
-        metrics.frames_sent += listeners
-        metrics.bytes_sent += listeners * len(frame)
+            session.last_sent = now
+        self._count_sent(others, frame)
         if second is not None:
-            metrics.frames_sent += listeners
-            metrics.bytes_sent += listeners * len(second)
+            self._count_sent(len(readers), second)
+
+    def _count_sent(self, readers: int, frame: Frame) -> None:
+        self._metrics.frames_sent += readers
+        self._metrics.bytes_sent += readers * len(frame)
 
     # --- saving ---
 

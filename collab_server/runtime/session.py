@@ -53,8 +53,8 @@ class Session:
     __slots__ = (
         "_buffered_before", "_bytes_in", "_greeted", "_handlers", "_inbox", "_last_taken", "_limits", "_loop",
         "_marks", "_may_ask_at", "_messages_in", "_metrics", "_on_end", "_opened_at", "_paused_at",
-        "_pinged_at", "_question", "_reason", "_runner", "_settings", "connection", "id", "last_sent",
-        "member", "state",
+        "_pinged_at", "_question", "_reason", "_refusals", "_runner", "_settings", "connection", "id",
+        "last_sent", "member", "state",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +88,7 @@ class Session:
         self._pinged_at: float | None = None
         self._last_taken = 0.0
         self._buffered_before = 0
+        self._refusals = 0
         self._question: StateVector | None = None
         self._may_ask_at = 0.0
         self._handlers = (
@@ -162,6 +163,7 @@ class Session:
             seconds=round(self._loop.time() - self._opened_at, 3),
             messages_in=self._messages_in,
             bytes_in=self._bytes_in,
+            **({"refused": self._refusals} if self._refusals else {}),
         )
         self._on_end(self)
 
@@ -176,11 +178,6 @@ class Session:
     def reason(self) -> CloseReason | None:
         """Why this side ended the session, if it did."""
         return self._reason
-
-    @property
-    def greeted(self) -> bool:
-        """Whether the client said `hello`; only then it may be sent room-channel messages."""
-        return self._greeted
 
     # --- what comes ---
 
@@ -258,9 +255,12 @@ class Session:
 
     def _refuse_update(self, refusal: InvalidUpdate) -> None:
         self._metrics.updates_refused[refusal.reason] += 1
-        _log.warning(
-            Event.UPDATE_REFUSED, session=self.id, reason=refusal.reason.value, detail=refusal.detail
-        )
+        self._refusals += 1
+        if self._refusals == 1:
+            # One line for each session: a client that sends bad ones again and again fills no disk.
+            _log.warning(
+                Event.UPDATE_REFUSED, session=self.id, reason=refusal.reason.value, detail=refusal.detail
+            )
         if refusal.reason is RefusalReason.MALFORMED:
             self.close(CloseReason.BAD_FRAME, refusal.detail)
             return

@@ -115,7 +115,9 @@ def test_it_serves_the_page_and_stops_in_order(command: Path, tmp_path: Path) ->
         assert served.get("notes/physics") == PAGE
         assert served.get("assets/main-1a2b.js") == "let a;"
         assert json.loads(served.get("readyz"))["ready"]
-        assert "collab_http_connections_open 1.0" in served.get("metrics")
+        metrics = served.get("metrics")
+        assert "collab_http_connections_open 1.0" in metrics
+        assert "collab_journal_bytes 0.0" not in metrics
         served.process.send_signal(signal.SIGTERM)
         assert served.process.wait(timeout=30) == 0
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from collab_server.observability.metrics import Metrics
+from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime import heartbeat
 from collab_server.runtime.heartbeat import Heartbeat
 
@@ -40,6 +41,36 @@ async def test_every_session_and_room_is_looked_at_in_each_period() -> None:
     assert all(session.ticks >= 1 for session in sessions)
     assert rooms[0].ticks >= 1
     assert rooms[1].ticks == 0
+
+
+async def test_a_mistake_with_one_session_ends_its_session_alone() -> None:
+    """Story: an exception in one tick would have ended the keep-alives of the whole server."""
+
+    class Broken(Ticked):
+        id = "s"
+        reason: object = None
+
+        def tick(self, now: float) -> None:
+            raise RuntimeError("a mistake")
+
+        def close(self, reason: object) -> None:
+            self.reason = reason
+
+        def expire(self, now: float) -> None:
+            raise RuntimeError("a mistake")
+
+        key = "r"
+
+    broken, good, room = Broken(), Ticked(), Ticked()
+    beat = asyncio.create_task(
+        Heartbeat(lambda: [broken, good], lambda: [Broken(), room], Metrics()).run()  # type: ignore[list-item]
+    )
+    async with asyncio.timeout(5):
+        while not (good.ticks >= 2 and room.ticks >= 2):  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0.005)
+    beat.cancel()
+    await asyncio.gather(beat, return_exceptions=True)
+    assert broken.reason is CloseReason.INTERNAL
 
 
 async def test_a_step_that_held_up_the_loop_shows() -> None:

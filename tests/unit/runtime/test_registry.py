@@ -195,3 +195,31 @@ async def test_leaving_and_coming_back_while_a_slow_save_runs_loses_nothing(worl
             await asyncio.sleep(chance.random() * 0.02)
 
     await asyncio.gather(*(visit(number) for number in range(100)))
+
+
+async def test_visits_while_the_journal_is_slow_leave_one_unloading(world: World) -> None:
+    """Story: while the journal failed, every join and leave left a task behind."""
+    world.journal.append_seconds = 0.3
+    runner, doc = await world.registry.open(KEY), Doc(client_id=1)
+    for _ in range(10):
+        session = FakeSession()
+        runner.join(session)  # type: ignore[arg-type]
+        typed(runner, session, doc, "x")
+        runner.leave(session)  # type: ignore[arg-type]
+        await asyncio.sleep(0.015)
+    unloading = [task for task in asyncio.all_tasks() if task.get_name().startswith("unload")]
+    assert len(unloading) == 1
+    world.journal.append_seconds = 0.0
+    await world.unloaded(runner)
+    assert text_in(await world.registry.open(KEY)) == "x" * 10
+
+
+async def test_a_room_that_cannot_be_made_is_told_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Registry, key: RoomKey, room: object) -> RoomRunner:
+        raise TypeError("a mistake")
+
+    monkeypatch.setattr(Registry, "_add", fail)
+    with pytest.raises(RoomUnavailable):
+        await asyncio.wait_for(world.registry.open(KEY), 5)

@@ -160,6 +160,19 @@ async def test_a_silent_session_gets_the_keep_alive(world: World) -> None:
     assert ann.heard() == [(MessageKind.AWARENESS, b"\x00")]
 
 
+async def test_one_who_types_alone_hears_the_keep_alive(world: World) -> None:
+    """Story: an edit that went to nobody counted as written to its author, whose client then reconnected."""
+    ann = await world.synced()
+    now = asyncio.get_running_loop().time()
+    ann.session.last_sent = now - 14
+    sent = world.metrics.frames_sent
+    ann.write("x")
+    assert world.metrics.frames_sent == sent
+    ann.connection.last_received = now + 100
+    ann.session.tick(now + 1.5)
+    assert ann.heard() == [(MessageKind.AWARENESS, b"\x00")]
+
+
 async def test_who_does_not_answer_a_ping_is_given_up(world: World) -> None:
     ann = await world.synced()
     now = asyncio.get_running_loop().time()
