@@ -7,7 +7,7 @@ from collab_server.updates.blocks import BlockStore
 from collab_server.updates.index import Index
 from collab_server.updates.limits import DEFAULT_LIMITS, STORED_LIMITS, ScanLimits
 from collab_server.updates.ranges import DeletedRanges
-from collab_server.updates.run import Accepted, Run, Struct, Update
+from collab_server.updates.run import Accepted, Run, Update
 from collab_server.updates.scan import scan
 from collab_server.updates.splice import (
     decode_state_vector,
@@ -25,7 +25,6 @@ __all__ = [
     "Index",
     "Run",
     "ScanLimits",
-    "Struct",
     "Update",
     "decode_state_vector",
     "encode_state_vector",

@@ -51,10 +51,6 @@ class Run:
         return f"Run(client={self.client}, clock={self.clock}, end={self.end}, count={self.count})"
 
 
-#: What waits, waits as runs: the structs of one client from the first that cannot go.
-Struct = Run
-
-
 class Update:
     """What a scan found: runs between the gaps, in the order of the bytes, and the deletions as they came.
 

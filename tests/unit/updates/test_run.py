@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collab_server.updates import Accepted, Run, Struct, Update
+from collab_server.updates import Accepted, Run, Update
 
 
 def test_defaults() -> None:
@@ -13,10 +13,6 @@ def test_defaults() -> None:
     assert not accepted.held
     assert not accepted.deletes
     assert accepted.dropped_deletes is False
-
-
-def test_what_waits_is_a_run() -> None:
-    assert Struct is Run
 
 
 def test_shown_without_content() -> None:
