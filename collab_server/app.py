@@ -127,9 +127,9 @@ class Application:
         assert self._listener is not None
         return self._listener.port
 
-    def _bring_up_to_date(self) -> None:
+    async def _bring_up_to_date(self) -> None:
         """Fill in the metrics that are somebody else's to count."""
-        self.metrics.journal_bytes = _journal_bytes(self.settings.storage)
+        self.metrics.journal_bytes = await asyncio.to_thread(_journal_bytes, self.settings.storage)
         if self._listener is None:
             return
         counts = self._listener.counts

@@ -150,7 +150,7 @@ class RoomSettings(Section):
     )
     max_held_bytes: CountOrZero = Field(
         default=_ROOM.held_bytes,
-        description="Edits a room holds that came ahead of a predecessor still missing.",
+        description="Edits a room holds that came ahead of one still missing; each of their runs adds 200 B.",
     )
     held_seconds: SecondsOrZero = Field(
         default=_ROOM.held_seconds, description="Time held edits outlive the session that sent them."

@@ -28,6 +28,9 @@ from collab_server.updates import ScanLimits
 _MISBEHAVIOUR = frozenset({CloseReason.BAD_FRAME, CloseReason.FRAME_TOO_BIG, CloseReason.RATE_LIMITED})
 _MAX_PENALTIES = 10_000
 
+#: Who is made to wait after misbehaviour: an address, and the hash of a path.
+_Origin = tuple[str, int]
+
 
 class Entrance:
     """Makes a session for each WebSocket and leads it to its room."""
@@ -52,8 +55,8 @@ class Entrance:
         self._limits = limits
         self._metrics = metrics
         self._tasks = tasks
-        self._penalties: OrderedDict[tuple[str, int], float] = OrderedDict()
-        self.sessions: dict[Session, tuple[str, int]] = {}
+        self._penalties: OrderedDict[_Origin, float] = OrderedDict()
+        self.sessions: dict[Session, _Origin] = {}
         self.draining = False
 
     def accept(self, connection: Connection, request: UpgradeRequest) -> Session:
@@ -66,8 +69,7 @@ class Entrance:
             metrics=self._metrics,
             on_end=self._ended,
         )
-        # Not the path itself: it can be as long as a request head.
-        self.sessions[session] = (request.remote, hash(request.path))
+        self.sessions[session] = _origin(request)
         if not self._admit_at_once(session, request):
             connection.pause_reading()
             self._tasks.start(self._admit(session, request), name=f"admit {session.id}")
@@ -78,15 +80,18 @@ class Entrance:
 
         False if something has to wait, or is to be refused.
         """
-        if self.draining or self._persister.overloaded or self.sessions[session] in self._penalties:
+        if _origin(request) in self._penalties:
             return False
         try:
             room = room_from_path(request.path, base_path=self._base_path)
             identity = self._authenticator.recognise(request, room)
-        except (BadRoomName, AuthenticationError):
+            self._check_open()
+        except (BadRoomName, AuthenticationError, RoomUnavailable):
             return False
-        runner = None if identity is None else self._registry.get(RoomKey(identity.tenant, room))
-        if identity is None or runner is None:
+        if identity is None:
+            return False
+        runner = self._registry.get(RoomKey(identity.tenant, room))
+        if runner is None:
             return False
         session.admit(identity, runner)
         return True
@@ -108,22 +113,31 @@ class Entrance:
         await self._serve_penalty(request)
         room = room_from_path(request.path, base_path=self._base_path)
         identity = await self._authenticator.authenticate(request, room)
-        if self.draining:
-            raise RoomUnavailable("The server is about to restart.")
-        if self._persister.overloaded:
-            raise RoomUnavailable("The server cannot save right now and takes no more edits.")
+        self._check_open()
         runner = await self._registry.open(RoomKey(identity.tenant, room))
         if session.state is SessionState.JOINING:
             session.admit(identity, runner)
 
+    def _check_open(self) -> None:
+        """Whether anybody is let in now. Raises RoomUnavailable."""
+        if self.draining:
+            raise RoomUnavailable("The server is about to restart.")
+        if self._persister.overloaded:
+            raise RoomUnavailable("The server cannot save right now and takes no more edits.")
+
     async def _serve_penalty(self, request: UpgradeRequest) -> None:
-        until = self._penalties.pop((request.remote, hash(request.path)), 0.0)
+        until = self._penalties.pop(_origin(request), 0.0)
         await asyncio.sleep(max(0.0, until - asyncio.get_running_loop().time()))
 
     def _ended(self, session: Session) -> None:
-        client = self.sessions.pop(session)
+        origin = self.sessions.pop(session)
         if session.reason in _MISBEHAVIOUR:
             until = asyncio.get_running_loop().time() + self._settings.refusal_delay_seconds
-            self._penalties[client] = until
+            self._penalties[origin] = until
             if len(self._penalties) > _MAX_PENALTIES:
                 self._penalties.popitem(last=False)
+
+
+def _origin(request: UpgradeRequest) -> _Origin:
+    # Not the path itself, which can be as long as a request head and is kept.
+    return request.remote, hash(request.path)

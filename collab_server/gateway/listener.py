@@ -77,7 +77,7 @@ class Listener:
 
     @property
     def websockets(self) -> int:
-        """Open WebSockets. Plain HTTP takes none of their places."""
+        """Open WebSockets: what the cap counts."""
         return len(self._websockets)
 
     async def listen(self, sockets: Sequence[socket.socket]) -> None:

@@ -159,8 +159,6 @@ class _MuteLog:
 
 _logger = logging.getLogger(__name__)
 _MUTE_LOG = _MuteLog()
-# Looking up a member of picows' enumerations costs half a microsecond.
-_PING_WHEN_IDLE = WSAutoPingStrategy.PING_WHEN_IDLE
 
 
 def new_parser(
@@ -195,7 +193,7 @@ def _arguments(receiver: FrameReceiver, max_frame_bytes: int) -> tuple[Any, ...]
         False,  # enable_auto_ping
         None,  # auto_ping_idle_timeout
         None,  # auto_ping_reply_timeout
-        _PING_WHEN_IDLE,
+        WSAutoPingStrategy.PING_WHEN_IDLE,
         False,  # enable_auto_pong
         max_frame_bytes,
         None,  # extra_headers

@@ -6,7 +6,7 @@ Owns the routes. Health is the application's to know, numbers are `Metrics`', fi
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
@@ -31,13 +31,13 @@ def create_http_app(
     *,
     health: HealthPort,
     metrics: Metrics,
-    before_scrape: Callable[[], None] = lambda: None,
+    before_scrape: Callable[[], Awaitable[None]] | None = None,
     page_directory: Path = PAGE_DIRECTORY,
     base_path: str = "",
 ) -> ASGIApp:
     """Everything that is not a WebSocket. Reads the page from `page_directory` now and never again.
 
-    `before_scrape` brings those numbers of `metrics` up to date that somebody else keeps; it must not wait.
+    `before_scrape` brings those numbers of `metrics` up to date that somebody else keeps.
     """
     # FastAPI's own documentation pages load scripts from another site; ours must not.
     app = FastAPI(
@@ -69,7 +69,7 @@ class _UnderBasePath:
         await self._app({**scope, "root_path": self._base_path}, receive, send)
 
 
-def _metrics_route(metrics: Metrics, before_scrape: Callable[[], None]) -> APIRouter:
+def _metrics_route(metrics: Metrics, before_scrape: Callable[[], Awaitable[None]] | None) -> APIRouter:
     router = APIRouter()
     exposition = Exposition(metrics)
 
@@ -77,7 +77,8 @@ def _metrics_route(metrics: Metrics, before_scrape: Callable[[], None]) -> APIRo
     async def read_metrics(request: Request) -> Response:
         if not _from_this_machine(request):
             return ProblemResponse(403, "Metrics are only for requests that come from this machine directly.")
-        before_scrape()
+        if before_scrape is not None:
+            await before_scrape()
         return PlainTextResponse(
             exposition.render(), media_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"}
         )

@@ -151,7 +151,7 @@ class RoomAwareness:
     def _remove(self, client: int, clock: int, now: float) -> None:
         present = self._present.pop(client)
         present.owner.owned.discard(client)
-        # The oldest first, so that they are found there; no earlier one of the client can be left.
+        # At the end of the dict, so the oldest stand first: who is present has no older one in it.
         self._tombstones[client] = (clock, now)
         self.urgent = True
         self._touch(client)

@@ -1,6 +1,7 @@
 """All open rooms of the process: each is opened once, kept while somebody is in it, and unloaded when saved.
 
-Owns the life LOADING → ACTIVE → DRAINING → CLOSED. A room that cannot be read is refused and never saved.
+Owns the life of a room: opening, open, lingering, unloading, gone. One that cannot be read is refused and
+never saved.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Registry:
         self._rooms: dict[RoomKey, RoomRunner] = {}
         self._opening: dict[RoomKey, asyncio.Future[RoomRunner]] = {}
         self._lingering: dict[RoomKey, asyncio.TimerHandle] = {}
-        self._unloading: set[RoomKey] = set()
+        self._unloading: set[RoomRunner] = set()
 
     def __iter__(self) -> Iterator[RoomRunner]:
         return iter(list(self._rooms.values()))
@@ -184,8 +185,8 @@ class Registry:
     def _start_unloading(self, runner: RoomRunner) -> None:
         del self._lingering[runner.key]
         # One at a time: while the journal fails, every visit would leave one more behind.
-        if not runner.sessions and not runner.closed and runner.key not in self._unloading:
-            self._unloading.add(runner.key)
+        if not runner.sessions and not runner.closed and runner not in self._unloading:
+            self._unloading.add(runner)
             self._tasks.start(self._unload(runner), name=f"unload {runner.key}")
 
     async def _unload(self, runner: RoomRunner) -> None:
@@ -194,12 +195,9 @@ class Registry:
         try:
             await runner.wait_saved()
         finally:
-            self._unloading.discard(runner.key)
+            self._unloading.discard(runner)
         # Whoever came meanwhile may have left again; then the room lingers anew.
         if runner.sessions or runner.closed or runner.key in self._lingering:
-            return
-        if not runner.all_saved:
-            self._linger(runner)
             return
         self._forget(runner)
         _log.info(Event.ROOM_UNLOADED, room=str(runner.key), version=runner.room.version)

@@ -313,6 +313,8 @@ class RoomRunner:
         back with the replicas that have it.
         """
         _log.error(Event.ROOM_FAILED, room=str(self.key), error=str(error))
+        # All go: nobody is to hear of each of the others that they left.
+        self._at_head.clear()
         for session in list(self.sessions):
             session.close(CloseReason.TRY_AGAIN)
         self._on_lost(self)

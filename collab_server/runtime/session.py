@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 _KEEP_ALIVE = Frame(messages.KEEP_ALIVE)
 #: Clients count in it; it is kept until it can be echoed, a thousand at once.
 _MAX_SYNC_STATUS_BYTES = 64
-#: After a step 2 that took this server one unit of time, the session's next step 1 waits so many.
+#: After a step 2 that took a time t to make, the session's next step 1 is answered so many t later.
 _STEP_2_REST = 10
 #: The shape of user ids that open access gives out; a client may bring back the one it had.
 _MADE_UP_USER = re.compile(r"u_[A-Za-z0-9_-]{6,32}")
@@ -52,9 +52,9 @@ class Session:
 
     __slots__ = (
         "_buffered_before", "_bytes_in", "_greeted", "_handlers", "_inbox", "_last_taken", "_limits", "_loop",
-        "_marks", "_may_ask_at", "_messages_in", "_metrics", "_on_end", "_opened_at", "_paused_at",
-        "_pinged_at", "_question", "_reason", "_refusals", "_runner", "_settings", "connection", "id",
-        "last_sent", "member", "state",
+        "_marks", "_may_answer_at", "_messages_in", "_metrics", "_on_end", "_opened_at", "_paused_at",
+        "_pinged_at", "_reason", "_refusals", "_runner", "_settings",
+        "_waiting_step_1", "connection", "id", "last_sent", "member", "state",
     )  # fmt: skip
 
     def __init__(
@@ -89,8 +89,8 @@ class Session:
         self._last_taken = 0.0
         self._buffered_before = 0
         self._refusals = 0
-        self._question: StateVector | None = None
-        self._may_ask_at = 0.0
+        self._waiting_step_1: StateVector | None = None
+        self._may_answer_at = 0.0
         self._handlers = (
             self._on_step_1, self._on_step_2, self._on_update, self._on_awareness, self._on_query,
             self._on_room_channel, self._on_sync_status, self._on_unknown,
@@ -209,26 +209,27 @@ class Session:
 
     def _on_step_1(self, body: bytes) -> None:
         state_vector = decode_state_vector(body)
-        if self._question is not None or self._loop.time() < self._may_ask_at:
-            self._ask_later(state_vector)
+        if self._waiting_step_1 is not None or self._loop.time() < self._may_answer_at:
+            self._answer_later(state_vector)
         else:
             self._answer(state_vector)
 
     def _answer(self, state_vector: StateVector) -> None:
         """A step 2 costs what the document is large: one session may ask for a share of the time, not all."""
         seconds = self._room.synchronise(self, state_vector)
-        self._may_ask_at = self._loop.time() + seconds * _STEP_2_REST
+        self._may_answer_at = self._loop.time() + seconds * _STEP_2_REST
 
-    def _ask_later(self, state_vector: StateVector) -> None:
+    def _answer_later(self, state_vector: StateVector) -> None:
         """Of questions that come too soon the last is answered: it knows all that those before it knew."""
-        if self._question is None:
-            self._loop.call_at(self._may_ask_at, self._answer_question)
-        self._question = state_vector
+        if self._waiting_step_1 is None:
+            self._loop.call_at(self._may_answer_at, self._answer_waiting)
+        self._waiting_step_1 = state_vector
 
-    def _answer_question(self) -> None:
-        question, self._question = self._question, None
-        if question is not None and self._runner is not None:
-            self._answer(question)
+    def _answer_waiting(self) -> None:
+        if self._waiting_step_1 is None or self._runner is None or self._paused_at is not None:
+            return  # answered, gone, or too slow to read more now; then it is answered when it has drained
+        state_vector, self._waiting_step_1 = self._waiting_step_1, None
+        self._answer(state_vector)
 
     def _on_step_2(self, body: bytes) -> None:
         self._metrics.updates_received += 1
@@ -357,7 +358,9 @@ class Session:
             return
         self._paused_at = None
         self._runner.catches_up(self)
-        # Catching up can fill the buffer again.
+        if self._loop.time() >= self._may_answer_at:
+            self._answer_waiting()
+        # What was written just now can have filled the buffer again.
         if self._paused_at is None:
             self.connection.resume_reading()
 

@@ -48,8 +48,8 @@ class Section:
 
         One loop instead of a function for each struct: the call would cost as much as the reading.
         """
-        data, client, own, max_depth = self._data, self._client, self._own, self._max_depth
-        own_size = len(own)
+        data, client, max_depth = self._data, self._client, self._max_depth
+        own, own_size = self._own, len(self._own)
         waits = self._waits = []
         marks: list[Mark] = []
         first_pos, first_clock, seen, next_mark = pos, clock, 0, MARK_EVERY
@@ -84,7 +84,6 @@ class Section:
                         raise malformed("a clock is above 2^31 - 1")
                     else:
                         waits.append((clock, other, named + 1))
-            # What it holds.
             if kind == STRING:
                 size = data[pos]
                 pos += 1

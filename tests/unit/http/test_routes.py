@@ -77,7 +77,7 @@ async def test_metrics_are_text(client: httpx.AsyncClient) -> None:
 async def test_numbers_that_others_keep_are_fetched_at_a_scrape() -> None:
     metrics = Metrics()
 
-    def fetch() -> None:
+    async def fetch() -> None:
         metrics.connections_open = 7
 
     app = create_http_app(health=_Health(), metrics=metrics, before_scrape=fetch)

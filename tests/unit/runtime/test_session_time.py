@@ -94,6 +94,17 @@ async def test_one_who_asks_and_asks_gets_a_share_of_the_time(world: World) -> N
     assert str(ann.text) == "a" * 1000
 
 
+async def test_a_question_that_waits_is_not_answered_into_a_full_buffer(world: World) -> None:
+    ben = await world.synced()
+    ben.session._may_answer_at = asyncio.get_running_loop().time() + 0.005
+    ben.say(messages.encode_step_1(b"\x00"))
+    ben.session.writing_paused()
+    await asyncio.sleep(0.02)
+    assert ben.heard() == []
+    ben.session.writing_resumed()
+    assert MessageKind.STEP_2 in ben.kinds()
+
+
 async def test_a_room_whose_edits_can_never_be_saved_is_read_anew(world: World) -> None:
     ann, ben = await world.synced(), await world.synced()
     ann.write("a")
