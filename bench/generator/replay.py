@@ -144,8 +144,8 @@ class Replay:
     async def _replicas_equal(self) -> bool:
         """Both authors' documents, and that of a later joiner, hold the text of the history.
 
-        In the order in which they got it. Story: with an author's own edits applied last, Yjs and Yrs at times
-        kept what was ahead for ever, because they note one clock of each client that it waits for.
+        In the order in which they got it. Story: with an author's own edits applied last, Yjs and Yrs could
+        keep what was ahead for ever, because they note one clock of each client that it waits for.
         """
         texts = [text_of(build(author.applied)) for author in self.authors]
         if self.job.keeps_documents:
