@@ -55,6 +55,8 @@ class AwarenessOutcome:
 
 
 _ECHO = AwarenessOutcome(echo=True)
+#: Where the entry of a client stands in a broadcast that has none of it.
+_NOWHERE = (0, 0)
 
 
 class RoomAwareness:
@@ -166,16 +168,15 @@ class RoomAwareness:
         """Whether a frame is one of the last broadcasts without the entry of `own`, the sender's client."""
         count, start = read_varuint(frame, 0)
         size = len(frame) - start
-        for sent in self._recent:
-            span = sent.spans.get(own)
-            if span is None:
-                if count == sent.count and size == len(sent.entries) and frame.endswith(sent.entries):
-                    return True
-            elif count == sent.count - 1:
-                first, last = span
-                tail = sent.entries[last:]
-                if size == first + len(tail) and frame.startswith(sent.entries[:first], start):
-                    return frame.endswith(tail)
+        for sent in reversed(self._recent):
+            first, last = sent.spans.get(own, _NOWHERE)
+            if (
+                size == len(sent.entries) - (last - first)
+                and count == sent.count - (last > first)
+                and frame.startswith(sent.entries[:first], start)
+                and frame.endswith(sent.entries[last:])
+            ):
+                return True
         return False
 
     # --- sending ---

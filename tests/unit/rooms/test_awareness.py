@@ -150,6 +150,19 @@ def test_echoes_of_stock_clients_are_recognised_unparsed() -> None:
     assert not outcome.echo
 
 
+def test_who_stands_first_in_a_broadcast_is_recognised_too() -> None:
+    """Story: frames of a class are all equally long, and before the first entry there is nothing to compare;
+    the oldest broadcast was taken for the one meant, and every echo of that client was read in full."""
+    room = RoomAwareness(RoomLimits())
+    members = [member(str(n)) for n in range(3)]
+    for clock in range(4):
+        for n, one in enumerate(members):
+            room.receive(one, frame(entry(n, clock)), 0.0)
+        sent = entries_of(room.flush())
+        for n, one in enumerate(members):
+            assert room.receive(one, frame(*(other for other in sent if other.client != n)), 0.0).echo
+
+
 def test_who_comes_back_saying_what_was_broadcast_is_no_echo() -> None:
     """Story: y-websocket 3.1 leaves and returns with the same clock, in the very bytes we had sent."""
     room, ann = RoomAwareness(RoomLimits()), member("ann")
