@@ -17,9 +17,9 @@ from collab_server.rooms.member import Gap, Member
 from collab_server.types import ClockRange, StateVector
 from collab_server.updates import (
     Accepted,
-    BlockStore,
     Index,
     Run,
+    Tail,
     Update,
     encode_state_vector,
     encode_structs,
@@ -104,7 +104,7 @@ class Room:
     def __init__(self, limits: RoomLimits, *, held_head: int = 0) -> None:
         self._limits = limits
         self._index = Index()
-        self._blocks = BlockStore()
+        self._tail = Tail()
         self._held = HeldParts(limits.held_bytes, head=held_head)
         self._pending = _Pending()
         self._new_held: list[HeldRow] = []
@@ -121,7 +121,7 @@ class Room:
         """Take a journaled delta back. False if it does not follow from what was restored before it."""
         accepted = self._index.integrate(update)
         for run in accepted.runs:
-            self._blocks.append(run)
+            self._tail.append(run)
         self.version = self.saved_version = offset
         return not accepted.held and not accepted.dropped_deletes
 
@@ -247,7 +247,7 @@ class Room:
         self._pending = _Pending()
         update = encode_update(pending.runs, pending.deletes)
         for run in pending.runs:
-            self._blocks.append(run)
+            self._tail.append(run)
         self.version += 1
         sole_author = None if pending.several else pending.author
         return Delta(self.version, update, pending.authors, sole_author, pending.since)
@@ -265,7 +265,7 @@ class Room:
 
     def step_2(self, state_vector: StateVector) -> bytes:
         """All that a client at `state_vector` lacks of what was flushed, and all deleted ranges."""
-        return self._blocks.diff(state_vector, self._index.deletes)
+        return self._tail.diff(state_vector, self._index.deletes)
 
     # --- saving, leaving, ageing ---
 
@@ -296,7 +296,7 @@ class Room:
     @property
     def document_bytes(self) -> int:
         """Bytes of the structs and of the deleted ranges."""
-        return self._blocks.size_bytes + self._index.deletes.size_bytes
+        return self._tail.size_bytes + self._index.deletes.size_bytes
 
     @property
     def size_bytes(self) -> int:

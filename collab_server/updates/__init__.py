@@ -3,7 +3,7 @@
 Pure: no I/O, no clock, no chance. What leaves here was seen by `scan` and goes to every client of a room.
 """
 
-from collab_server.updates.blocks import BlockStore
+from collab_server.updates.base import Base, BaseHead, BlockTable
 from collab_server.updates.index import Index
 from collab_server.updates.limits import DEFAULT_LIMITS, STORED_LIMITS, ScanLimits
 from collab_server.updates.ranges import DeletedRanges
@@ -15,16 +15,21 @@ from collab_server.updates.splice import (
     encode_structs,
     encode_update,
 )
+from collab_server.updates.tail import Pieces, Tail
 
 __all__ = [
     "DEFAULT_LIMITS",
     "STORED_LIMITS",
     "Accepted",
-    "BlockStore",
+    "Base",
+    "BaseHead",
+    "BlockTable",
     "DeletedRanges",
     "Index",
+    "Pieces",
     "Run",
     "ScanLimits",
+    "Tail",
     "Update",
     "decode_state_vector",
     "encode_state_vector",

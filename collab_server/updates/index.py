@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from collab_server.types import ClockRange, StateVector
 from collab_server.updates.acceptance import Acceptance, waits_before
+from collab_server.updates.base import BaseHead
 from collab_server.updates.limits import STORED_LIMITS
 from collab_server.updates.ranges import DeletedRanges
 from collab_server.updates.run import Accepted, Run, Update
@@ -25,6 +26,14 @@ class Index:
     def __init__(self) -> None:
         self.state: StateVector = {}
         self.deletes = DeletedRanges()
+
+    @classmethod
+    def of_base(cls, head: BaseHead) -> Index:
+        """The index of a document that is its base, whose deletions it takes over."""
+        index = cls()
+        index.state = dict(head.state)
+        index.deletes = head.deletes
+        return index
 
     def copy(self) -> Index:
         other = Index()

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from collab_server.types import ClockRange
 from collab_server.updates.splice import encode_ranges, merge_ranges
 from collab_server.updates.varint import varint
+
+_NONE: array[int] = array("I")
 
 
 class DeletedRanges:
@@ -28,6 +30,26 @@ class DeletedRanges:
         # Per client what `encode` made of it, until it changes.
         self._encoded: dict[int, bytes] = {}
 
+    @classmethod
+    def of_borders(cls, borders: dict[int, array[int]]) -> DeletedRanges:
+        """Ranges as `borders` gives them, client by client; the arrays are taken over."""
+        ranges = cls()
+        ranges._borders = borders
+        ranges._count = sum([len(found) for found in borders.values()])
+        return ranges
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, DeletedRanges):
+            return NotImplemented
+        return self._borders == other._borders
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def clients(self) -> Iterable[int]:
+        """Those with deletions, in no order."""
+        return self._borders
+
     def __iter__(self) -> Iterator[ClockRange]:
         for client, borders in self._borders.items():
             for at in range(0, len(borders), 2):
@@ -40,6 +62,14 @@ class DeletedRanges:
     def size_bytes(self) -> int:
         """What the ranges take here; encoded they take a little less."""
         return self._count * 4
+
+    def holds(self, client: int, clock: int) -> bool:
+        """Whether a clock is deleted."""
+        return bisect_right(self._borders.get(client, _NONE), clock) & 1 == 1
+
+    def borders(self, client: int) -> array[int]:
+        """Start, end, start, end … of a client's ranges, strictly ascending. For reading."""
+        return self._borders.get(client, _NONE)
 
     def add(self, client: int, start: int, end: int) -> list[ClockRange]:
         """Add one range that is not empty; the parts of it that were not there before."""

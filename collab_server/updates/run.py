@@ -15,7 +15,7 @@ Wait = tuple[int, int, int]
 #: Place of a struct inside a run: (clock, offset in its bytes, number of structs before it).
 Mark = tuple[int, int, int]
 
-#: Every run and every client of a `BlockStore` has a mark at least this often, in structs.
+#: Every run and every client of a `Tail` has a mark at least this often, in structs.
 MARK_EVERY = 16
 
 

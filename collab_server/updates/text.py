@@ -9,6 +9,8 @@ from __future__ import annotations
 from collab_server.updates.refusal import malformed
 from collab_server.updates.varint import read_varint
 
+_REPLACEMENT = "\ufffd".encode()
+
 
 def read_text(data: bytes, pos: int) -> tuple[str, int]:
     """A string and the position after it. What TextDecoder's `fatal` mode refuses is refused."""
@@ -48,3 +50,18 @@ def utf16_length(raw: bytes) -> int:
         return len(raw.decode().encode("utf-16-le")) >> 1
     except UnicodeDecodeError:
         raise malformed("a string is not UTF-8") from None
+
+
+def slice_text(raw: bytes, start: int, end: int | None = None) -> bytes:
+    """UTF-16 units `start` to `end` of UTF-8 bytes; half a pair becomes U+FFFD, as TextEncoder writes it."""
+    if raw.isascii():
+        return raw[start:end]
+    units = raw.decode().encode("utf-16-le")[2 * start : None if end is None else 2 * end]
+    if not units:
+        return b""
+    before = after = b""
+    if 0xDC <= units[1] <= 0xDF:
+        before, units = _REPLACEMENT, units[2:]
+    if units and 0xD8 <= units[-1] <= 0xDB:
+        after, units = _REPLACEMENT, units[:-2]
+    return before + units.decode("utf-16-le").encode() + after

@@ -11,11 +11,10 @@ from operator import itemgetter
 from collab_server.updates.content import ANY, DELETED, GC, JSON, READERS, STRING
 from collab_server.updates.run import Mark, Run
 from collab_server.updates.section import HAS_ORIGIN, HAS_PARENT_SUB, HAS_REFERENCE, HAS_RIGHT_ORIGIN
-from collab_server.updates.text import utf16_length
+from collab_server.updates.text import slice_text, utf16_length
 from collab_server.updates.values import skip_values
 from collab_server.updates.varint import read_varint, varint
 
-_REPLACEMENT = "\ufffd".encode()
 _ANY_DEPTH = 1 << 31
 
 _clock_of = itemgetter(0)
@@ -128,7 +127,7 @@ def _cut_content(data: bytes, pos: int, kind: int, offset: int) -> bytes:
     if kind == DELETED:
         return varint(size - offset)
     if kind == STRING:
-        rest = _cut_text(data[pos : pos + size], offset)
+        rest = slice_text(data[pos : pos + size], offset)
         return varint(len(rest)) + rest
     if kind == ANY:
         start = skip_values(data, pos, offset, _ANY_DEPTH)
@@ -144,13 +143,3 @@ def _skip_many_sized(data: bytes, pos: int, count: int) -> int:
     for _ in range(count):
         pos = _skip_sized(data, pos)
     return pos
-
-
-def _cut_text(raw: bytes, offset: int) -> bytes:
-    """UTF-8 without its first `offset` UTF-16 units; half a pair becomes U+FFFD, as TextEncoder writes it."""
-    if raw.isascii():
-        return raw[offset:]
-    units = raw.decode().encode("utf-16-le")[2 * offset :]
-    if 0xDC <= units[1] <= 0xDF:
-        return _REPLACEMENT + units[2:].decode("utf-16-le").encode()
-    return units.decode("utf-16-le").encode()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from collab_server.types import ClockRange
-from collab_server.updates import BlockStore, Index, Run, Update, encode_structs, encode_update, scan
+from collab_server.updates import Index, Run, Tail, Update, encode_structs, encode_update, scan
 
 
 class Document:
@@ -16,7 +16,7 @@ class Document:
 
     def __init__(self) -> None:
         self.index = Index()
-        self.store = BlockStore()
+        self.store = Tail()
         self.held: list[Run] = []
         self.released: list[Run] = []
         self.deltas: list[Delta] = []
@@ -49,7 +49,7 @@ class Document:
 
     def whole(self) -> bytes:
         """A joiner's step 2."""
-        return self.store.diff(None, self.index.deletes)
+        return self.store.diff({}, self.index.deletes)
 
     def restarted(self) -> Document:
         """The document that a new process makes from what this one has journaled."""

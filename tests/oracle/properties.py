@@ -9,6 +9,10 @@ from collections.abc import Iterable, Iterator
 from random import Random
 
 from collab_server.types import ClockRange
+from collab_server.updates import STORED_LIMITS, Base, BaseHead, BlockTable, Index, Tail, scan
+from collab_server.updates.base import Place
+from collab_server.updates.compaction import Compacted, compact
+from collab_server.updates.varint import varint
 from tests.oracle.corpus import History
 from tests.oracle.judge import Answer, Request, text_of
 from tests.oracle.model import Delta, Document, splice
@@ -23,6 +27,7 @@ def questions(history: History) -> Iterator[Request]:
     yield from resending(history, document, random)
     yield from disorder(history, random)
     yield from overlap(history, random)
+    yield from compacting(history, document, random)
 
 
 def in_order(history: History) -> Document:
@@ -114,6 +119,78 @@ def overlap(history: History, random: Random) -> Iterator[Request]:
     assert document.index.state == history.state
     yield _load(history, [delta.encode() for delta in document.deltas], text="loose")
     yield _load(history, [document.whole()], text="loose")
+
+
+def compacting(history: History, document: Document, random: Random) -> Iterator[Request]:
+    """The log compacted at random moments is the same document, to a joiner and to who was there."""
+    deltas = [delta.encode() for delta in document.deltas]
+    cuts = sorted(random.sample(range(len(deltas) + 1), min(3, len(deltas) + 1)))
+    base: list[bytes] = []
+    before = 0
+    for cut in cuts:
+        base = [compact([*base, *deltas[before:cut]]).data]
+        before = cut
+        yield _load(history, [*base, *deltas[cut:]])
+    compacted = compact([*base, *deltas[before:]])
+    assert compacted.data == compact(deltas).data, "compaction on the way changes the base"
+    assert compact([compacted.data]).data == compacted.data, "a base is not compact"
+    check_base(compacted, document)
+    allowed = 1.05 * len(history.resent[-1]) + 16
+    assert len(compacted.data) <= allowed, f"{len(compacted.data)} bytes, Yjs needs {len(history.resent[-1])}"
+    yield _load(history, [compacted.data])
+    yield from joining(history, document, random)
+    seen = random.randint(0, len(history.log))
+    yield _load(history, [*history.log[:seen], compacted.data])
+
+
+def joining(history: History, document: Document, random: Random) -> Iterator[Request]:
+    """A client that saw some of the log gets what it lacks out of a base of some of it and the tail after
+    that.
+    """
+    cut = random.randint(0, len(document.deltas))
+    made = compact([delta.encode() for delta in document.deltas[:cut]])
+    tail = Tail(made.head.state)
+    for delta in document.deltas[cut:]:
+        for run in delta.runs:
+            tail.append(run)
+    seen = random.randint(0, len(history.log))
+    earlier = Document()
+    for update in history.log[:seen]:
+        earlier.receive(update)
+    base = Base(made.table, [made.data])
+    diff = tail.diff(earlier.index.state, document.index.deletes, base)
+    yield _load(history, [splice(earlier.deltas), diff])
+    yield _load(history, [tail.diff({}, document.index.deletes, base)])
+
+
+def check_base(compacted: Compacted, document: Document) -> None:
+    """A base is an update like any other, with the document's clocks and deletions; its head and table are
+    true.
+    """
+    index = Index()
+    accepted = index.integrate(scan(compacted.data, STORED_LIMITS))
+    assert not accepted.held
+    assert not accepted.dropped_deletes
+    assert index.state == document.index.state == compacted.head.state
+    assert index.deletes == document.index.deletes == compacted.head.deletes
+    assert BaseHead.decode(compacted.head.encode()) == compacted.head
+    table = BlockTable.decode(compacted.table.encode())
+    assert table.encode() == compacted.table.encode()
+    for client, end in index.state.items():
+        assert table.since(client, end) is None
+        for clock in range(0, end, max(1, end // 50)):
+            place = table.since(client, clock)
+            assert place is not None
+            assert place.clock <= clock
+            section = encode_section(client, place, compacted.data)
+            (run,) = scan(section, STORED_LIMITS).structs
+            assert (run.clock, run.end, run.count) == (place.clock, end, place.count)
+
+
+def encode_section(client: int, place: Place, data: bytes) -> bytes:
+    """An update of what a table says of one client."""
+    head = varint(1) + varint(place.count) + varint(client) + varint(place.clock)
+    return head + data[place.start : place.end] + varint(0)
 
 
 def _load(history: History, updates: list[bytes], *, text: str = "text") -> Request:

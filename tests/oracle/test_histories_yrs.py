@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from collab_server.updates import decode_state_vector
+from collab_server.updates.compaction import compact
 from tests.oracle.corpus import History, yjs_histories
 from tests.oracle.judge import Judge
 from tests.oracle.model import splice
@@ -32,7 +33,9 @@ def read_by_yrs(histories: Iterator[History]) -> tuple[int, int]:
         document = in_order(history)
         cut = Random(history.seed).randint(0, len(document.deltas))
         parts = [splice(document.deltas[:cut]), splice(document.deltas[cut:])]
-        for updates in (parts, [splice(document.deltas)], [document.whole()]):
+        base = compact([delta.encode() for delta in document.deltas[:cut]]).data
+        whole = compact([base, parts[1]]).data
+        for updates in (parts, [splice(document.deltas)], [document.whole()], [base, parts[1]], [whole]):
             found = reader(updates)
             assert found.seen() == wanted.seen(), f"history {history.seed}"
             assert decode_state_vector(found.state()) == history.state, f"history {history.seed}"

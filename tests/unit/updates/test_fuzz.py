@@ -11,8 +11,8 @@ import pytest
 from collab_server.errors import InvalidUpdate
 from collab_server.updates import (
     STORED_LIMITS,
-    BlockStore,
     Index,
+    Tail,
     decode_state_vector,
     encode_structs,
     encode_update,
@@ -71,7 +71,7 @@ def mutate(rng: random.Random, data: bytes) -> bytes:
     return bytes(out)
 
 
-def _offer(index: Index, blocks: BlockStore, data: bytes) -> bool:
+def _offer(index: Index, blocks: Tail, data: bytes) -> bool:
     try:
         update = scan(data)
     except InvalidUpdate:
@@ -97,7 +97,7 @@ def test_mutated_updates(seed: int) -> None:
     rng = random.Random(seed)
     accepted = 0
     for _ in range(30):
-        index, blocks = Index(), BlockStore()
+        index, blocks = Index(), Tail()
         for _ in range(60):
             data = mutate(rng, _seed(rng))
             started = time.perf_counter()
@@ -105,7 +105,7 @@ def test_mutated_updates(seed: int) -> None:
             assert time.perf_counter() - started < BOUND_SECONDS
         # What was accepted in parts is accepted as a whole: a journal and a client bring it back so.
         again = Index()
-        assert not again.integrate(scan(blocks.diff(None, index.deletes), STORED_LIMITS)).held
+        assert not again.integrate(scan(blocks.diff({}, index.deletes), STORED_LIMITS)).held
         assert again.state == index.state
     assert accepted > 100
 

@@ -11,9 +11,9 @@ from pycrdt import Doc, merge_updates
 
 from collab_server.updates import (
     Accepted,
-    BlockStore,
     Index,
     Run,
+    Tail,
     Update,
     decode_state_vector,
     encode_structs,
@@ -31,7 +31,7 @@ class Server:
 
     def __init__(self) -> None:
         self.index = Index()
-        self.blocks = BlockStore()
+        self.blocks = Tail()
         self.held: list[Run] = []
         self.dropped_deletes = False
         self.deltas: list[bytes] = []
@@ -53,7 +53,7 @@ class Server:
         return accepted
 
     def document(self) -> Doc[Any]:
-        return whole([self.blocks.diff(None, self.index.deletes)])
+        return whole([self.blocks.diff({}, self.index.deletes)])
 
 
 @HISTORIES
