@@ -6,6 +6,7 @@ started ends, whatever happens to the caller.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -14,6 +15,9 @@ import aiosqlite
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+#: For a thread that has nothing left to do but to end.
+_END_SECONDS = 5.0
 
 
 class ConnectionThread:
@@ -24,7 +28,12 @@ class ConnectionThread:
 
     async def start(self) -> sqlite3.Connection:
         """Open the connection on the thread. It is to be used there alone."""
-        await self._proxy
+        try:
+            await self._proxy
+        except BaseException:
+            # aiosqlite tells its thread to end and does not wait; it would then answer to a loop that is closed.
+            await asyncio.to_thread(self._proxy._thread.join, _END_SECONDS)
+            raise
         return self._proxy._conn
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
