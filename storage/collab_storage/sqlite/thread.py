@@ -31,7 +31,7 @@ class ConnectionThread:
         try:
             await self._proxy
         except BaseException:
-            # aiosqlite tells its thread to end and does not wait; it would then answer to a loop that is closed.
+            # aiosqlite tells its thread to end and does not wait: it could answer to a loop that is closed.
             await asyncio.to_thread(self._proxy._thread.join, _END_SECONDS)
             raise
         return self._proxy._conn
