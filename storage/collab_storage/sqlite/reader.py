@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from collab_storage.errors import UnreadableError
 from collab_storage.records import Damage, Record, StreamInfo, StreamKey
-from collab_storage.sqlite.faults import translated
 from collab_storage.sqlite.places import find_placed
 from collab_storage.sqlite.rows import CONTENT, REMOVED, StoredRow, damaged, decode_row
+from collab_storage.sqlite.snapshot import select_rooms, snapshot
 from collab_storage.sqlite.streams import Stream, find_head, find_stream
 
 _PLACED = (
@@ -30,7 +30,6 @@ _SIZE = (
     " SELECT id FROM records WHERE id>?3 AND stream_id=?1 AND offset>?2)"
     " JOIN records r ON r.id=record_id WHERE r.kind<>?4"
 )
-_ROOMS = "SELECT DISTINCT room FROM streams WHERE tenant=? AND room>? AND room>=?{} ORDER BY room LIMIT ?"
 _ORPHANS = (
     "SELECT DISTINCT stream_id FROM places"
     " WHERE stream_id NOT IN (SELECT id FROM streams) AND stream_id NOT IN (SELECT stream_id FROM purges)"
@@ -98,13 +97,8 @@ class Reader:
 
     def rooms(self, tenant: str, prefix: str, after: str, limit: int) -> list[str]:
         """See `Journal.rooms`."""
-        end = prefix_end(prefix)
-        bounds = (tenant, after, prefix) if end is None else (tenant, after, prefix, end)
         with self._snapshot():
-            rows = self._connection.execute(
-                _ROOMS.format("" if end is None else " AND room<?"), (*bounds, limit)
-            )
-            return [room for (room,) in rows]
+            return select_rooms(self._connection, "streams", tenant, prefix, after=after, limit=limit)
 
     def streams(self, tenant: str, room: str) -> list[StreamInfo]:
         """See `Journal.streams`."""
@@ -156,31 +150,8 @@ class Reader:
         if places != records:
             yield Damage(problem=f"{records} records have {places} places", where=self._where)
 
-    @contextmanager
-    def _snapshot(self) -> Iterator[None]:
-        with translated(self._where):
-            # One that an earlier fault left open would show an old moment for ever.
-            self._end_transaction()
-            try:
-                self._connection.execute("BEGIN")
-                yield
-            finally:
-                self._end_transaction()
-
-    def _end_transaction(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-
-
-def prefix_end(prefix: str) -> str | None:
-    """The first text after all that begin with `prefix`, by code points; None if nothing comes after them."""
-    while prefix:
-        last = ord(prefix[-1])
-        if last < 0x10FFFF:
-            # The surrogates are no characters; the one after U+D7FF is U+E000.
-            return prefix[:-1] + chr(0xE000 if last == 0xD7FF else last + 1)
-        prefix = prefix[:-1]
-    return None
+    def _snapshot(self) -> AbstractContextManager[None]:
+        return snapshot(self._connection, where=self._where)
 
 
 def _damage(error: UnreadableError) -> Damage:
