@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
-from collab_storage.errors import UnreadableError
-from collab_storage.records import Damage, Record, StreamInfo, StreamKey
+from collab_storage.errors import GoneError, UnreadableError
+from collab_storage.records import MAX_OFFSET, Damage, Record, StreamInfo, StreamKey
 from collab_storage.sqlite.places import find_placed
 from collab_storage.sqlite.rows import CONTENT, REMOVED, StoredRow, damaged, decode_row
 from collab_storage.sqlite.snapshot import select_rooms, snapshot
@@ -46,16 +46,42 @@ class Reader:
 
     def read(self, key: StreamKey, after: int, max_bytes: int, *, recent: bool) -> list[Record]:
         """See `Journal.read`. Records that are not in `places` are looked for if `recent`."""
-        page: list[Record] = []
         with self._snapshot():
             stream = find_stream(self._connection, key, where=self._where)
-            for found in self._walk(stream, after, recent=recent) if stream else ():
-                if isinstance(found, UnreadableError):
-                    raise found
-                max_bytes -= found.size_bytes
-                if page and max_bytes < 0:
+            if stream is None:
+                return []
+            return self._page(stream, after, max_bytes, upto=MAX_OFFSET, recent=recent)
+
+    def read_whole(self, key: StreamKey, after: int, upto: int, max_bytes: int) -> list[Record]:
+        """As `read`, at least one and none after offset `upto`, where there must be one.
+
+        Raises GoneError if records after `after` may have been removed, UnreadableError if the stream ends
+        before `upto`.
+        """
+        with self._snapshot():
+            stream = find_stream(self._connection, key, where=self._where)
+            if stream is None or stream.floor > after:
+                what = f"what stream {key.stream!r} held after offset {after}"
+                raise GoneError(what, where=self._where, tenant=key.tenant, room=key.room)
+            page = self._page(stream, after, max_bytes, upto=upto, recent=True)
+        if not page:
+            raise damaged(key, "the record is missing", where=self._where, offset=upto)
+        return page
+
+    def _page(self, stream: Stream, after: int, max_bytes: int, *, upto: int, recent: bool) -> list[Record]:
+        page: list[Record] = []
+        for found in self._walk(stream, after, recent=recent):
+            if isinstance(found, UnreadableError):
+                # The offset in a damaged row may be no number.
+                if isinstance(found.offset, int) and found.offset > upto:
                     break
-                page.append(found)
+                raise found
+            if found.offset > upto:
+                break
+            max_bytes -= found.size_bytes
+            if page and max_bytes < 0:
+                break
+            page.append(found)
         return page
 
     def _rows(self, stream: Stream, after: int, *, recent: bool) -> Iterator[StoredRow]:
@@ -126,7 +152,7 @@ class Reader:
                 with self._snapshot():
                     damages.extend(check())
             except UnreadableError as error:
-                damages.append(_damage(error))
+                damages.append(Damage.of(error))
         return damages
 
     def _verify_file(self) -> Iterator[Damage]:
@@ -140,9 +166,9 @@ class Reader:
                 stream = find_stream(self._connection, StreamKey(*names), where=self._where)
                 for found in self._walk(stream, -1, recent=True) if stream else ():
                     if isinstance(found, UnreadableError):
-                        yield _damage(found)
+                        yield Damage.of(found)
             except UnreadableError as error:
-                yield _damage(error)
+                yield Damage.of(error)
         for (stream_id,) in self._connection.execute(_ORPHANS):
             yield Damage(problem=f"records of stream {stream_id}, which has no entry", where=self._where)
         placed = find_placed(self._connection, where=self._where)
@@ -152,14 +178,3 @@ class Reader:
 
     def _snapshot(self) -> AbstractContextManager[None]:
         return snapshot(self._connection, where=self._where)
-
-
-def _damage(error: UnreadableError) -> Damage:
-    return Damage(
-        problem=error.problem,
-        where=error.where,
-        tenant=error.tenant,
-        room=error.room,
-        stream=error.stream,
-        offset=error.offset,
-    )
