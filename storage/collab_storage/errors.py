@@ -39,7 +39,9 @@ class UnreadableError(StorageError):
         stream: str | None = None,
         offset: int | None = None,
     ) -> None:
-        subject = "" if room is None else f"room {room!r} of tenant {tenant!r}, stream {stream!r}"
+        subject = "" if room is None else f"room {room!r} of tenant {tenant!r}"
+        if stream is not None:
+            subject += f", stream {stream!r}"
         if offset is not None:
             subject += f", offset {offset}"
         super().__init__(f"{where}: {subject + ': ' if subject else ''}{problem}")
@@ -49,6 +51,16 @@ class UnreadableError(StorageError):
         self.room = room
         self.stream = stream
         self.offset = offset
+
+
+class GoneError(StorageError):
+    """What the caller was told of has been dropped since. Asking anew from the start is right."""
+
+    def __init__(self, what: str, *, where: str, tenant: str, room: str) -> None:
+        super().__init__(f"{where}: room {room!r} of tenant {tenant!r}: {what} was dropped meanwhile")
+        self.where = where
+        self.tenant = tenant
+        self.room = room
 
 
 class ConflictError(StorageError):

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collab_storage.errors import UnreadableError
 
 #: Offsets are stored as signed 64-bit integers.
 MAX_OFFSET = (1 << 63) - 1
@@ -74,7 +77,7 @@ class StreamInfo:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that `Journal.verify` found wrong; the fields are None as far as they are unknown."""
+    """One thing that `verify` found wrong; the fields are None as far as they are unknown."""
 
     problem: str
     where: str
@@ -83,13 +86,34 @@ class Damage:
     stream: str | None = None
     offset: int | None = None
 
+    @classmethod
+    def of(cls, error: UnreadableError) -> Damage:
+        return cls(
+            problem=error.problem,
+            where=error.where,
+            tenant=error.tenant,
+            room=error.room,
+            stream=error.stream,
+            offset=error.offset,
+        )
+
 
 def check_key(key: StreamKey) -> None:
     """Refuse with ValueError what no key may contain: an empty name, NUL, lone surrogates."""
-    for what, name in (("tenant", key.tenant), ("room", key.room), ("stream", key.stream)):
-        if not name or "\0" in name:
-            raise ValueError(f"{what} must not be empty or contain NUL: {name!r}")
-        try:
-            name.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(f"{what} is not valid Unicode: {name!r}") from error
+    check_room(key.tenant, key.room)
+    _check_name("stream", key.stream)
+
+
+def check_room(tenant: str, room: str) -> None:
+    """The same for what has no stream."""
+    _check_name("tenant", tenant)
+    _check_name("room", room)
+
+
+def _check_name(what: str, name: str) -> None:
+    if not name or "\0" in name:
+        raise ValueError(f"{what} must not be empty or contain NUL: {name!r}")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{what} is not valid Unicode: {name!r}") from error

@@ -1,4 +1,4 @@
-"""Opening the journal's file: creating it whole, knowing it again, bringing it up to date.
+"""Opening a file, of the journal or the bases: creating it whole, knowing it again, bringing it up to date.
 
 `FORMAT.md` has the form. Runs on the thread that will own the connection. Knows the migrations, not what the
 tables hold.
@@ -8,38 +8,66 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from collab_storage.errors import ForeignFileError, NewerFormatError, UnreadableError
+from collab_storage.errors import ForeignFileError, NewerFormatError, StorageError, UnreadableError
 from collab_storage.sqlite.faults import translated
-
-#: `PRAGMA application_id` of the journal's file: "CoJo".
-APPLICATION_ID = 0x436F4A6F
 
 #: How far a commit has got when it returns: `full` survives a power cut, `normal` and `off` only the process.
 Synchronous = Literal["full", "normal", "off"]
 
-PAGE_BYTES = 4096
-BUSY_TIMEOUT_SECONDS = 5.0
-#: The write-ahead log is copied into the file whenever it holds so many pages …
-CHECKPOINT_PAGES = 1000
-#: … and cut back to this if a long reader made it grow.
-WAL_LIMIT_BYTES = 64 << 20
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """What one kind of file has that the other has not. `FORMAT.md` says why the numbers differ."""
+
+    #: Folder of its SQL in `collab_storage/migrations`.
+    folder: str
+    #: `PRAGMA application_id`.
+    application_id: int
+    page_bytes: int
+    #: How long to wait for somebody else's transaction.
+    busy_timeout_seconds: float
+    #: The write-ahead log is copied into the file whenever it holds so many pages …
+    checkpoint_pages: int
+    #: … and cut back to this if a long reader, or a large transaction, made it grow.
+    wal_limit_bytes: int
 
 
-def migrations() -> list[str]:
+#: "CoJo". One process writes; only the end of its predecessor is waited for.
+JOURNAL = FileKind(
+    folder="journal",
+    application_id=0x436F4A6F,
+    page_bytes=4096,
+    busy_timeout_seconds=5.0,
+    checkpoint_pages=1000,
+    wal_limit_bytes=64 << 20,
+)
+#: "CoBa". Workers write in turn, each up to a whole large base in one transaction.
+BASES = FileKind(
+    folder="bases",
+    application_id=0x436F4261,
+    page_bytes=8192,
+    busy_timeout_seconds=30.0,
+    checkpoint_pages=500,
+    wal_limit_bytes=8 << 20,
+)
+
+
+def migrations(kind: FileKind) -> list[str]:
     """The SQL that leads from format n to n + 1, for n = 0, 1, …"""
-    folder = resources.files("collab_storage") / "migrations"
+    folder = resources.files("collab_storage") / "migrations" / kind.folder
     files = sorted(
         (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
     )
     return [file.read_text(encoding="utf-8") for file in files]
 
 
-def create_if_absent(path: Path) -> None:
-    """Put an empty journal at `path` unless there is a file. It appears whole or not at all."""
+def create_if_absent(path: Path, kind: FileKind) -> None:
+    """Put an empty store at `path` unless there is a file. It appears whole or not at all."""
     where = str(path)
     with translated(where):
         if path.exists():
@@ -49,17 +77,17 @@ def create_if_absent(path: Path) -> None:
         draft = Path(f"{path}.new")
         for leftover in (draft, Path(f"{draft}-journal")):
             leftover.unlink(missing_ok=True)
-        _create(draft)
+        _create(draft, kind)
         os.replace(draft, path)
         _sync_directory(path.parent)
 
 
-def _create(draft: Path) -> None:
+def _create(draft: Path, kind: FileKind) -> None:
     connection = sqlite3.connect(draft, isolation_level=None)
     try:
-        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        connection.execute(f"PRAGMA page_size={kind.page_bytes}")
         connection.execute("PRAGMA synchronous=FULL")
-        _migrate(connection, found=0)
+        _migrate(connection, kind, found=0)
     finally:
         connection.close()
 
@@ -73,16 +101,24 @@ def _sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def open_for_writing(path: Path, *, synchronous: Synchronous) -> sqlite3.Connection:
-    """The writer's connection to the existing file at `path`, in autocommit mode, at the newest format."""
-    connection = _connect(path)
+def open_for_writing(
+    path: Path, kind: FileKind, *, synchronous: Synchronous, upgrade: bool = True
+) -> sqlite3.Connection:
+    """A writer's connection to the existing file at `path`, in autocommit mode, at the newest format.
+
+    An older format is brought up to date, or refused with StorageError if not `upgrade`: only the process
+    that holds the data directory may do that, others write beside it.
+    """
+    connection = _connect(path, kind)
     try:
         with translated(str(path)):
-            _migrate(connection, found=_check_format(connection, path))
+            if upgrade:
+                _migrate(connection, kind, found=_check_format(connection, path, kind))
+            check_current(connection, path, kind)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA synchronous={synchronous}")
-            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-            connection.execute(f"PRAGMA journal_size_limit={WAL_LIMIT_BYTES}")
+            connection.execute(f"PRAGMA wal_autocheckpoint={kind.checkpoint_pages}")
+            connection.execute(f"PRAGMA journal_size_limit={kind.wal_limit_bytes}")
             # Some builds overwrite all that is deleted, at twice the writing; FAST does so where it is free.
             connection.execute("PRAGMA secure_delete=FAST")
     except BaseException:
@@ -91,51 +127,59 @@ def open_for_writing(path: Path, *, synchronous: Synchronous) -> sqlite3.Connect
     return connection
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
-    """A further connection to a file that a writer has opened; it can change nothing."""
-    connection = _connect(path)
+def open_for_reading(path: Path, kind: FileKind) -> sqlite3.Connection:
+    """A further connection to a file that a writer has opened once; it can change nothing."""
+    connection = _connect(path, kind)
     try:
         with translated(str(path)):
             connection.execute("PRAGMA query_only=ON")
             # The first statement joins the write-ahead log. From then on a writer that is given up is not the
             # last to close, and does not sync and empty the log through the handle that has failed.
-            connection.execute("SELECT placed FROM progress").fetchone()
+            check_current(connection, path, kind)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, kind: FileKind) -> sqlite3.Connection:
     where = str(path)
     with translated(where):
         if path.stat().st_size == 0:
             raise UnreadableError("the file is empty", where=where)
         # mode=rw: a file that has vanished is an error, never made anew.
         uri = f"{path.absolute().as_uri()}?mode=rw"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS)
+        timeout = kind.busy_timeout_seconds
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
         connection.execute("PRAGMA cell_size_check=ON")
     return connection
 
 
-def _check_format(connection: sqlite3.Connection, path: Path) -> int:
+def check_current(connection: sqlite3.Connection, path: Path, kind: FileKind) -> None:
+    """Raises StorageError if the file is not at the format that this version writes."""
+    found, known = _check_format(connection, path, kind), len(migrations(kind))
+    if found < known:
+        raise StorageError(f"{path} has format {found}; a server has to bring it up to format {known} first")
+
+
+def _check_format(connection: sqlite3.Connection, path: Path, kind: FileKind) -> int:
     """The format of the file. Raises ForeignFileError and NewerFormatError."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    if application_id != APPLICATION_ID:
+    if application_id != kind.application_id:
         raise ForeignFileError(f"{path} is a database of another application (id {application_id:#010x})")
     (found,) = connection.execute("PRAGMA user_version").fetchone()
-    known = len(migrations())
+    known = len(migrations(kind))
     if found > known:
         raise NewerFormatError(where=str(path), found=found, known=known)
     return int(found)
 
 
-def _migrate(connection: sqlite3.Connection, *, found: int) -> None:
+def _migrate(connection: sqlite3.Connection, kind: FileKind, *, found: int) -> None:
     """Run each missing migration in a transaction of its own; one cut short runs again from its start."""
-    for number, sql in enumerate(migrations()[found:], start=found + 1):
+    for number, sql in enumerate(migrations(kind)[found:], start=found + 1):
         try:
             connection.executescript(
-                f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA application_id={APPLICATION_ID};\n"
+                f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA application_id={kind.application_id};\n"
                 f"PRAGMA user_version={number};\nCOMMIT;"
             )
         except sqlite3.Error:

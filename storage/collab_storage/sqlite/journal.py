@@ -16,6 +16,7 @@ from collab_storage.errors import StorageError, UnreadableError
 from collab_storage.journal import DEFAULT_PAGE_BYTES
 from collab_storage.records import Damage, Record, StreamInfo, StreamKey
 from collab_storage.sqlite.database import (
+    JOURNAL,
     Synchronous,
     create_if_absent,
     open_for_reading,
@@ -40,10 +41,10 @@ class SqliteJournal:
         self._reading: tuple[ConnectionThread, Reader] | None = None
 
     async def open(self) -> None:
-        await asyncio.to_thread(create_if_absent, self._path)
+        await asyncio.to_thread(create_if_absent, self._path, JOURNAL)
         try:
             self._writing = await self._open_writer()
-            thread = ConnectionThread(partial(open_for_reading, self._path))
+            thread = ConnectionThread(partial(open_for_reading, self._path, JOURNAL))
             self._reading = thread, Reader(await thread.start(), where=self._where)
             await self._purge()
         except BaseException:
@@ -51,7 +52,9 @@ class SqliteJournal:
             raise
 
     async def _open_writer(self) -> tuple[ConnectionThread, Writer]:
-        thread = ConnectionThread(partial(open_for_writing, self._path, synchronous=self._synchronous))
+        thread = ConnectionThread(
+            partial(open_for_writing, self._path, JOURNAL, synchronous=self._synchronous)
+        )
         connection = await thread.start()
         try:
             return thread, await thread.run(Writer, connection, where=self._where)
@@ -158,7 +161,7 @@ class SqliteJournal:
     async def verify(self) -> list[Damage]:
         """As the port says, on a connection of its own: it takes long, and other reads go on."""
         self._reader()
-        thread = ConnectionThread(partial(open_for_reading, self._path))
+        thread = ConnectionThread(partial(open_for_reading, self._path, JOURNAL))
         reader = Reader(await thread.start(), where=self._where)
         try:
             return await thread.run(reader.verify)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-from collab_storage.errors import UnreadableError
-from collab_storage.records import Damage, Record, StreamInfo, StreamKey
-from collab_storage.sqlite.faults import translated
+from collab_storage.errors import GoneError, UnreadableError
+from collab_storage.records import MAX_OFFSET, Damage, Record, StreamInfo, StreamKey
 from collab_storage.sqlite.places import find_placed
 from collab_storage.sqlite.rows import CONTENT, REMOVED, StoredRow, damaged, decode_row
+from collab_storage.sqlite.snapshot import select_rooms, snapshot
 from collab_storage.sqlite.streams import Stream, find_head, find_stream
 
 _PLACED = (
@@ -30,7 +30,6 @@ _SIZE = (
     " SELECT id FROM records WHERE id>?3 AND stream_id=?1 AND offset>?2)"
     " JOIN records r ON r.id=record_id WHERE r.kind<>?4"
 )
-_ROOMS = "SELECT DISTINCT room FROM streams WHERE tenant=? AND room>? AND room>=?{} ORDER BY room LIMIT ?"
 _ORPHANS = (
     "SELECT DISTINCT stream_id FROM places"
     " WHERE stream_id NOT IN (SELECT id FROM streams) AND stream_id NOT IN (SELECT stream_id FROM purges)"
@@ -47,16 +46,42 @@ class Reader:
 
     def read(self, key: StreamKey, after: int, max_bytes: int, *, recent: bool) -> list[Record]:
         """See `Journal.read`. Records that are not in `places` are looked for if `recent`."""
-        page: list[Record] = []
         with self._snapshot():
             stream = find_stream(self._connection, key, where=self._where)
-            for found in self._walk(stream, after, recent=recent) if stream else ():
-                if isinstance(found, UnreadableError):
-                    raise found
-                max_bytes -= found.size_bytes
-                if page and max_bytes < 0:
+            if stream is None:
+                return []
+            return self._page(stream, after, max_bytes, upto=MAX_OFFSET, recent=recent)
+
+    def read_whole(self, key: StreamKey, after: int, upto: int, max_bytes: int) -> list[Record]:
+        """As `read`, at least one and none after offset `upto`, where there must be one.
+
+        Raises GoneError if records after `after` may have been removed, UnreadableError if the stream ends
+        before `upto`.
+        """
+        with self._snapshot():
+            stream = find_stream(self._connection, key, where=self._where)
+            if stream is None or stream.floor > after:
+                what = f"what stream {key.stream!r} held after offset {after}"
+                raise GoneError(what, where=self._where, tenant=key.tenant, room=key.room)
+            page = self._page(stream, after, max_bytes, upto=upto, recent=True)
+        if not page:
+            raise damaged(key, "the record is missing", where=self._where, offset=upto)
+        return page
+
+    def _page(self, stream: Stream, after: int, max_bytes: int, *, upto: int, recent: bool) -> list[Record]:
+        page: list[Record] = []
+        for found in self._walk(stream, after, recent=recent):
+            if isinstance(found, UnreadableError):
+                # The offset in a damaged row may be no number.
+                if isinstance(found.offset, int) and found.offset > upto:
                     break
-                page.append(found)
+                raise found
+            if found.offset > upto:
+                break
+            max_bytes -= found.size_bytes
+            if page and max_bytes < 0:
+                break
+            page.append(found)
         return page
 
     def _rows(self, stream: Stream, after: int, *, recent: bool) -> Iterator[StoredRow]:
@@ -98,13 +123,8 @@ class Reader:
 
     def rooms(self, tenant: str, prefix: str, after: str, limit: int) -> list[str]:
         """See `Journal.rooms`."""
-        end = prefix_end(prefix)
-        bounds = (tenant, after, prefix) if end is None else (tenant, after, prefix, end)
         with self._snapshot():
-            rows = self._connection.execute(
-                _ROOMS.format("" if end is None else " AND room<?"), (*bounds, limit)
-            )
-            return [room for (room,) in rows]
+            return select_rooms(self._connection, "streams", tenant, prefix, after=after, limit=limit)
 
     def streams(self, tenant: str, room: str) -> list[StreamInfo]:
         """See `Journal.streams`."""
@@ -132,7 +152,7 @@ class Reader:
                 with self._snapshot():
                     damages.extend(check())
             except UnreadableError as error:
-                damages.append(_damage(error))
+                damages.append(Damage.of(error))
         return damages
 
     def _verify_file(self) -> Iterator[Damage]:
@@ -146,9 +166,9 @@ class Reader:
                 stream = find_stream(self._connection, StreamKey(*names), where=self._where)
                 for found in self._walk(stream, -1, recent=True) if stream else ():
                     if isinstance(found, UnreadableError):
-                        yield _damage(found)
+                        yield Damage.of(found)
             except UnreadableError as error:
-                yield _damage(error)
+                yield Damage.of(error)
         for (stream_id,) in self._connection.execute(_ORPHANS):
             yield Damage(problem=f"records of stream {stream_id}, which has no entry", where=self._where)
         placed = find_placed(self._connection, where=self._where)
@@ -156,39 +176,5 @@ class Reader:
         if places != records:
             yield Damage(problem=f"{records} records have {places} places", where=self._where)
 
-    @contextmanager
-    def _snapshot(self) -> Iterator[None]:
-        with translated(self._where):
-            # One that an earlier fault left open would show an old moment for ever.
-            self._end_transaction()
-            try:
-                self._connection.execute("BEGIN")
-                yield
-            finally:
-                self._end_transaction()
-
-    def _end_transaction(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-
-
-def prefix_end(prefix: str) -> str | None:
-    """The first text after all that begin with `prefix`, by code points; None if nothing comes after them."""
-    while prefix:
-        last = ord(prefix[-1])
-        if last < 0x10FFFF:
-            # The surrogates are no characters; the one after U+D7FF is U+E000.
-            return prefix[:-1] + chr(0xE000 if last == 0xD7FF else last + 1)
-        prefix = prefix[:-1]
-    return None
-
-
-def _damage(error: UnreadableError) -> Damage:
-    return Damage(
-        problem=error.problem,
-        where=error.where,
-        tenant=error.tenant,
-        room=error.room,
-        stream=error.stream,
-        offset=error.offset,
-    )
+    def _snapshot(self) -> AbstractContextManager[None]:
+        return snapshot(self._connection, where=self._where)

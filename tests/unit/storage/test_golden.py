@@ -19,7 +19,7 @@ import pytest
 from collab_storage import Journal, Record, RecordKind, StreamInfo, StreamKey
 from collab_storage.acceptance import read_all
 from collab_storage.sqlite import SqliteJournal
-from collab_storage.sqlite.database import migrations
+from collab_storage.sqlite.database import JOURNAL, migrations
 from collab_storage.sqlite.writer import Writer
 
 GOLDEN = Path(__file__).parents[3] / "storage" / "golden"
@@ -86,7 +86,7 @@ async def test_every_golden_file_holds_what_was_written(golden: Path) -> None:
 
 
 def test_there_is_one_for_every_format() -> None:
-    formats = [f"journal-{number + 1:04}" for number in range(len(migrations()))]
+    formats = [f"journal-{number + 1:04}" for number in range(len(migrations(JOURNAL)))]
     names = {path.stem for path in GOLDEN.glob("journal-*.db")}
     assert names == {*formats, *(f"{name}-killed" for name in formats)}
 
@@ -126,7 +126,7 @@ def test_the_document_suffices_to_read_format_1(database: sqlite3.Connection) ->
 
 
 if __name__ == "__main__":
-    name = f"journal-{len(migrations()):04}"
+    name = f"journal-{len(migrations(JOURNAL)):04}"
     asyncio.run(write(SqliteJournal(GOLDEN / f"{name}.db")))
     with mock.patch.object(Writer, "finish"):
         asyncio.run(write(SqliteJournal(GOLDEN / f"{name}-killed.db")))

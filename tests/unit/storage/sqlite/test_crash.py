@@ -86,10 +86,10 @@ def step(event, args):
         steps -= 1
         if steps < 0:
             os.kill(os.getpid(), signal.SIGKILL)
-names = database.migrations()
-database.migrations = lambda: names
+names = database.migrations(database.JOURNAL)
+database.migrations = lambda kind: names
 sys.addaudithook(step)
-database.create_if_absent(Path(sys.argv[1]))
+database.create_if_absent(Path(sys.argv[1]), database.JOURNAL)
 os._exit(0)
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from collab_storage import Record, RecordKind, StorageError, StreamKey
-from collab_storage.sqlite.database import create_if_absent, open_for_reading, open_for_writing
+from collab_storage.sqlite.database import JOURNAL, create_if_absent, open_for_reading, open_for_writing
 from collab_storage.sqlite.reader import Reader
 from collab_storage.sqlite.writer import Writer
 
@@ -20,8 +20,8 @@ Found = tuple[list[Record], int | None] | StorageError
 
 def build(path: Path) -> None:
     """A closed journal of seven streams with gaps, removed records, and one record over several pages."""
-    create_if_absent(path)
-    connection = open_for_writing(path, synchronous="off")
+    create_if_absent(path, JOURNAL)
+    connection = open_for_writing(path, JOURNAL, synchronous="off")
     try:
         writer, chance = Writer(connection, where=str(path)), random.Random(1)
         for number in range(12):
@@ -43,10 +43,10 @@ def make(key: StreamKey, offset: int, data: bytes) -> Record:
 
 def content(path: Path) -> dict[StreamKey, Found]:
     """What a server that starts on the file would find in each stream."""
-    writing = open_for_writing(path, synchronous="off")
+    writing = open_for_writing(path, JOURNAL, synchronous="off")
     try:
         Writer(writing, where=str(path))
-        reading = open_for_reading(path)
+        reading = open_for_reading(path, JOURNAL)
         try:
             reader = Reader(reading, where=str(path))
             return {key: read(reader, key) for key in [*KEYS, ALONE]}

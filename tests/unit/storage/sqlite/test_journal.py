@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -166,9 +167,9 @@ async def test_appends_that_meet_a_broken_connection_open_one_new_one(
         await journal.append([make_record(1)])
     opened: list[Path] = []
 
-    def open_once(path: Path, **options: Any) -> sqlite3.Connection:
+    def open_once(path: Path, kind: database.FileKind, **options: Any) -> sqlite3.Connection:
         opened.append(path)
-        return database.open_for_writing(path, **options)
+        return database.open_for_writing(path, kind, **options)
 
     monkeypatch.setattr("collab_storage.sqlite.journal.open_for_writing", open_once)
     await asyncio.gather(*(journal.append([make_record(offset)]) for offset in (1, 2, 3)))
@@ -266,7 +267,8 @@ async def test_a_read_that_begins_before_the_first_record_sees_no_damage(
 async def test_another_programs_lock_is_unavailable_not_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 0.05)
+    impatient = replace(database.JOURNAL, busy_timeout_seconds=0.05)
+    monkeypatch.setattr("collab_storage.sqlite.journal.JOURNAL", impatient)
     journal = SqliteJournal(tmp_path / "journal.db")
     await journal.open()
     await journal.append([make_record(0)])

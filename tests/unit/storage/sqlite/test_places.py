@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from collab_storage import UnreadableError
 from collab_storage.sqlite import places
-from collab_storage.sqlite.database import migrations
+from collab_storage.sqlite.database import JOURNAL, migrations
 from collab_storage.sqlite.places import Placement, find_placed
 
 INSERT = "INSERT INTO records VALUES (?, ?, ?, 0, 1, 0.0, x'', x'', 0)"
@@ -18,7 +18,7 @@ INSERT = "INSERT INTO records VALUES (?, ?, ?, 0, 1, 0.0, x'', x'', 0)"
 def connection() -> Iterator[sqlite3.Connection]:
     """A database in memory with streams 1 and 2, the second trimmed up to offset 5."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    for sql in migrations():
+    for sql in migrations(JOURNAL):
         connection.executescript(sql)
     for number, floor in ((1, -1), (2, 5)):
         connection.execute(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from collab_storage import Record, StreamKey, UnreadableError
 from collab_storage.acceptance import KEY, make_record
-from collab_storage.sqlite.database import create_if_absent, open_for_reading, open_for_writing
-from collab_storage.sqlite.reader import Reader, prefix_end
+from collab_storage.sqlite.database import JOURNAL, create_if_absent, open_for_reading, open_for_writing
+from collab_storage.sqlite.reader import Reader
 from collab_storage.sqlite.writer import Writer
 
 OTHER = StreamKey("default", "other", "doc")
@@ -24,8 +24,8 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def writing(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to a journal of ten records here and three elsewhere, all with their places."""
-    create_if_absent(path)
-    connection = open_for_writing(path, synchronous="off")
+    create_if_absent(path, JOURNAL)
+    connection = open_for_writing(path, JOURNAL, synchronous="off")
     writer = Writer(connection, where=str(path))
     writer.append([make_record(offset) for offset in range(10)])
     writer.append([make_record(offset, key=OTHER) for offset in range(3)])
@@ -36,7 +36,7 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def reader(path: Path, writing: sqlite3.Connection) -> Iterator[Reader]:
-    connection = open_for_reading(path)
+    connection = open_for_reading(path, JOURNAL)
     yield Reader(connection, where=str(path))
     connection.close()
 
@@ -130,19 +130,3 @@ def test_a_read_leaves_no_transaction_open(writing: sqlite3.Connection, reader: 
         read(reader)
     busy, _, _ = writing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     assert busy == 0
-
-
-@pytest.mark.parametrize(
-    ("prefix", "end"),
-    [
-        ("", None),
-        ("a", "b"),
-        ("ab", "ac"),
-        ("a\U0010ffff", "b"),
-        ("\U0010ffff", None),
-        ("\ud7ff", "\ue000"),
-        ("a\x7f", "a\x80"),
-    ],
-)
-def test_the_end_of_a_prefix(prefix: str, end: str | None) -> None:
-    assert prefix_end(prefix) == end

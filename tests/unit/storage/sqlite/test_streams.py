@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from collab_storage import Record, RecordKind, StreamKey, UnreadableError
-from collab_storage.sqlite.database import migrations
+from collab_storage.sqlite.database import JOURNAL, migrations
 from collab_storage.sqlite.rows import encode_row
 from collab_storage.sqlite.streams import Stream, find_head, find_stream, insert_stream, save_stream
 
@@ -17,7 +17,7 @@ KEY = StreamKey("t", "r", "doc")
 @pytest.fixture
 def connection() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    for sql in migrations():
+    for sql in migrations(JOURNAL):
         connection.executescript(sql)
     yield connection
     connection.close()

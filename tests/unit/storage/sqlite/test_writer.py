@@ -11,15 +11,15 @@ from collab_storage import ConflictError, UnavailableError
 from collab_storage.acceptance import KEY, make_record
 from collab_storage.records import StreamKey
 from collab_storage.sqlite import places
-from collab_storage.sqlite.database import create_if_absent, open_for_writing
+from collab_storage.sqlite.database import JOURNAL, create_if_absent, open_for_writing
 from collab_storage.sqlite.writer import Writer
 
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     path = tmp_path / "journal.db"
-    create_if_absent(path)
-    connection = open_for_writing(path, synchronous="off")
+    create_if_absent(path, JOURNAL)
+    connection = open_for_writing(path, JOURNAL, synchronous="off")
     yield connection
     connection.close()
 
