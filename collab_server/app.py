@@ -11,13 +11,15 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from collab_storage import Journal
+from collab_storage import Bases, Journal
 from collab_storage.lock import DirectoryLock
 from collab_storage.memory import MemoryJournal
-from collab_storage.sqlite import SqliteJournal
+from collab_storage.memory_bases import MemoryBases
+from collab_storage.sqlite import SqliteBases, SqliteJournal
 
 from collab_server.clock import SystemClock
 from collab_server.config import Settings, StorageSettings
+from collab_server.engine.compaction import compact_document
 from collab_server.gateway.auth import OpenAccess
 from collab_server.gateway.bind import check_bind
 from collab_server.gateway.entrance import Entrance
@@ -29,13 +31,17 @@ from collab_server.http.routes import create_http_app
 from collab_server.observability.metrics import ClientClose, Metrics
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.rooms.limits import Pace, RoomLimits
+from collab_server.runtime.base_cache import BaseCache
+from collab_server.runtime.compactor import Compact, CompactionPolicy, Compactor
 from collab_server.runtime.heartbeat import Heartbeat
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry, RoomPolicy
 from collab_server.runtime.tasks import TaskOwner
+from collab_server.types import RoomKey
 from collab_server.updates import ScanLimits
 
 JOURNAL_FILE = "journal.sqlite3"
+BASES_FILE = "bases.sqlite3"
 #: Sessions told to go each second of a drain; their clients come back at once, without jitter.
 _CLOSES_PER_SECOND = 200
 #: The part of the time for a drain in which sessions are closed; the rest is for saving.
@@ -61,7 +67,12 @@ class Application:
     """
 
     def __init__(
-        self, settings: Settings, *, journal: Journal | None = None, max_connections: int | None = None
+        self,
+        settings: Settings,
+        *,
+        journal: Journal | None = None,
+        bases: Bases | None = None,
+        max_connections: int | None = None,
     ) -> None:
         self.settings = settings
         self.metrics = Metrics(edit_budget_seconds=settings.latency.edit_seconds)
@@ -69,15 +80,25 @@ class Application:
         self._max_connections = max_connections
         self._lock = _lock_of(settings.storage)
         self._journal = journal if journal is not None else _journal_of(settings.storage)
+        self._bases = bases if bases is not None else _bases_of(settings.storage)
         self._tasks = TaskOwner()
         self._listener: Listener | None = None
         self._draining = False
         self._locked = False
         self._clock = SystemClock()
         self._persister = Persister(self._journal, settings.storage, self.metrics)
+        cache = BaseCache(
+            self._bases,
+            budget_bytes=settings.storage.base_cache_bytes,
+            metrics=self.metrics,
+            tasks=self._tasks,
+        )
         self.registry = Registry(
             self._journal,
+            self._bases,
             self._persister,
+            cache=cache,
+            compactor=self._compactor(cache),
             policy=_room_policy(settings),
             metrics=self.metrics,
             tasks=self._tasks,
@@ -94,6 +115,21 @@ class Application:
             tasks=self._tasks,
         )
 
+    def _compactor(self, cache: BaseCache) -> Compactor | None:
+        """None in memory: what a worker would read and write is on no disk."""
+        storage = self.settings.storage
+        if storage.memory_only:
+            return None
+        return Compactor(
+            _compact_in(storage),
+            bases=self._bases,
+            cache=cache,
+            journal=self._journal,
+            policy=CompactionPolicy(tail_bytes=self.settings.rooms.compact_tail_bytes),
+            metrics=self.metrics,
+            tasks=self._tasks,
+        )
+
     # --- start ---
 
     async def start(self) -> None:
@@ -105,6 +141,7 @@ class Application:
             await asyncio.to_thread(self._lock.acquire)
             self._locked = True
         await self._journal.open()
+        await self._bases.open()
         self._tasks.start(self._persister.run(), name="persister")
         heartbeat = Heartbeat(lambda: self.entrance.sessions, lambda: self.registry, self.metrics)
         self._tasks.start(heartbeat.run(), name="heartbeat")
@@ -195,6 +232,7 @@ class Application:
             if self._lock is not None and self._locked:
                 stack.push_async_callback(asyncio.to_thread, self._lock.release)
             stack.push_async_callback(self._journal.close)
+            stack.push_async_callback(self._bases.close)
             stack.push_async_callback(self._tasks.close)
             stack.callback(self.registry.close)
             if self._listener is not None:
@@ -209,6 +247,28 @@ def _journal_of(storage: StorageSettings) -> Journal:
     if storage.memory_only:
         return MemoryJournal()
     return SqliteJournal(Path(storage.directory) / JOURNAL_FILE, synchronous=storage.synchronous.value)
+
+
+def _bases_of(storage: StorageSettings) -> Bases:
+    if storage.memory_only:
+        return MemoryBases()
+    return SqliteBases(Path(storage.directory) / BASES_FILE, synchronous=storage.synchronous.value)
+
+
+def _compact_in(storage: StorageSettings) -> Compact:
+    async def compact(key: RoomKey, upto: int) -> None:
+        directory = Path(storage.directory)
+        await asyncio.to_thread(
+            compact_document,
+            journal=directory / JOURNAL_FILE,
+            bases=directory / BASES_FILE,
+            tenant=key.tenant,
+            room=key.room,
+            upto=upto,
+            synchronous=storage.synchronous.value,
+        )
+
+    return compact
 
 
 def _journal_bytes(storage: StorageSettings) -> int:

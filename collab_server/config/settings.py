@@ -120,6 +120,10 @@ class StorageSettings(Section):
         default=256_000_000,
         description="Unsaved edits the server holds while the journal fails; past it new edits are refused.",
     )
+    base_cache_bytes: Count = Field(
+        default=256_000_000,
+        description="Compacted documents kept in memory for joiners; the least recently used go first.",
+    )
     retry_max_seconds: Seconds = Field(
         default=5.0, description="Longest pause between two attempts to save after a failure."
     )
@@ -147,6 +151,11 @@ class RoomSettings(Section):
     max_document_clients: Count = Field(
         default=_ROOM.document_clients,
         description="Most client ids in one document; each page load of an editor takes one.",
+    )
+    compact_tail_bytes: Count = Field(
+        default=262_144,
+        description="Edits since the last compaction at which a room is compacted anew; at a quarter of the "
+        "compacted document if that is more.",
     )
     max_held_bytes: CountOrZero = Field(
         default=_ROOM.held_bytes,

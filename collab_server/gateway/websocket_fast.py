@@ -21,6 +21,7 @@ from picows import WSFrame, WSTransport
 from collab_server.gateway import control_frames
 from collab_server.gateway.control_frames import close_payload, control_frame
 from collab_server.gateway.event_gate import EventGate
+from collab_server.gateway.fragmented import Fragmented
 from collab_server.gateway.fragments import Message
 from collab_server.gateway.frame_reader import FrameReader, Ping, RemoteClose
 from collab_server.gateway.lingering import linger
@@ -28,12 +29,15 @@ from collab_server.gateway.picows_parser import BINARY, FrameParser, FrameReceiv
 from collab_server.gateway.settings import GatewaySettings
 from collab_server.gateway.violations import TOO_BIG, FrameViolation
 from collab_server.protocol.close_codes import CloseReason
-from collab_server.runtime.connection import Acceptor, Frame, MessageHandler, UpgradeRequest
+from collab_server.runtime.connection import Acceptor, Frame, LargeMessage, MessageHandler, UpgradeRequest
 
 _logger = logging.getLogger(__name__)
 
 _PING_WIRE = control_frame(control_frames.PING)
 _INTERNAL = CloseReason.INTERNAL.value
+
+#: Of a large message, what is written in one turn of the loop before others get theirs.
+_LARGE_TURN_BYTES = 512 * 1024
 
 #: Two frames up to this size are joined before the write; above, copying costs more than gathering.
 _JOIN_BYTES = 16 * 1024
@@ -73,8 +77,22 @@ class FastConnection(FrameReceiver):
     """Implements `runtime.connection.Connection`."""
 
     __slots__ = (
-        "_gate", "_handler", "_has_large_parser", "_is_plain", "_large_until", "_loop", "_on_gone",
-        "_pong_debt", "_pongs", "_reader", "_remote_code", "_settings", "_state", "_timer", "_transport",
+        "_gate",
+        "_handler",
+        "_has_large_parser",
+        "_is_plain",
+        "_large",
+        "_large_until",
+        "_loop",
+        "_on_gone",
+        "_pong_debt",
+        "_pongs",
+        "_reader",
+        "_remote_code",
+        "_settings",
+        "_state",
+        "_timer",
+        "_transport",
         "_write",
     )  # fmt: skip
 
@@ -104,6 +122,8 @@ class FastConnection(FrameReceiver):
         self._pong_debt = 0
         self._remote_code: int | None = None
         self._timer: asyncio.TimerHandle | None = None
+        #: A message that is sent in fragments, and what is to follow it.
+        self._large: Fragmented | None = None
         self.batch_pending = False
         self.failure = 0
         self.last_received = loop.time()
@@ -138,22 +158,72 @@ class FastConnection(FrameReceiver):
         one, two = first.wire, second.wire
         if len(one) + len(two) <= _JOIN_BYTES:
             self._write(one + two)
+        elif self._large is not None:
+            self._write(one)
+            self._write(two)
         elif self._state is _OPEN:
             self._transport.writelines((one, two))
 
+    def send_large(self, message: LargeMessage) -> None:
+        if self._state is not _OPEN:
+            return
+        if self._large is not None:
+            self._large.follow(message)
+            return
+        self._large = Fragmented(message)
+        self._write = self._large.then
+        if self._handler is not None:
+            self._handler.writing_paused()
+        self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Write fragments as long as the socket takes them, some of them in one turn of the loop."""
+        large = self._large
+        if large is None or self._state is not _OPEN:
+            return
+        left = _LARGE_TURN_BYTES
+        while self._transport.get_write_buffer_size() <= self._settings.write_low_bytes:
+            if left <= 0:
+                self._loop.call_soon(self._go_on)
+                return
+            header, payload = next(large, (b"", b""))
+            if not header:
+                self._end_large(large)
+                return
+            self._transport.write(header)
+            self._transport.write(payload)
+            left -= len(payload)
+
+    def _end_large(self, large: Fragmented) -> None:
+        self._large = None
+        self._write = self._transport.write
+        for wire in large.after:
+            if isinstance(wire, LargeMessage):
+                self.send_large(wire)
+            else:
+                self._write(wire)
+        if self._large is None and self._handler is not None and self._state is _OPEN:
+            self._handler.writing_resumed()
+
     def ping(self) -> None:
-        self._write(_PING_WIRE)
+        if self._state is _OPEN:
+            self._transport.write(_PING_WIRE)
 
     @property
     def buffered(self) -> int:
-        return self._transport.get_write_buffer_size() if self._state < _State.GONE else 0
+        if self._state is _State.GONE:
+            return 0
+        waiting = 0 if self._large is None else self._large.bytes_left
+        return self._transport.get_write_buffer_size() + waiting
 
     def pause_writing(self) -> None:
-        if self._handler is not None and self._state is _OPEN:
+        if self._handler is not None and self._state is _OPEN and self._large is None:
             self._handler.writing_paused()
 
     def resume_writing(self) -> None:
-        if self._handler is not None and self._state is _OPEN:
+        if self._large is not None:
+            self._go_on()
+        elif self._handler is not None and self._state is _OPEN:
             self._handler.writing_resumed()
 
     # --- the end ---
@@ -196,6 +266,7 @@ class FastConnection(FrameReceiver):
         """From now on nothing is handed on; what would have been, had reading not been paused."""
         self._state = state
         self._write = _nowhere
+        self._large = None
         self._is_plain = False
         return self._gate.reset()
 

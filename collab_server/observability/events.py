@@ -29,6 +29,9 @@ class Event(StrEnum):
     ROOM_LOAD_FAILED = "room_load_failed"
     ROOM_UNLOADED = "room_unloaded"
     ROOM_FAILED = "room_failed"
+    ROOM_COMPACTED = "room_compacted"
+    COMPACTION_FAILED = "compaction_failed"
+    BASE_UNREADABLE = "base_unreadable"
 
     # Sessions
     SESSION_OPENED = "session_opened"

@@ -74,10 +74,13 @@ class Metrics:
         "awareness_echoes_dropped",
         "awareness_frames_received",
         "awareness_frames_sent",
+        "base_cache_bytes",
         "bytes_received",
         "bytes_sent",
         "commit_seconds",
         "commits",
+        "compactions",
+        "compactions_failed",
         "connections_closed",
         "connections_open",
         "connections_opened",
@@ -137,6 +140,9 @@ class Metrics:
         self.rooms_open = 0
         self.rooms_loaded = 0
         self.room_loads_failed = 0
+        self.compactions = 0
+        self.compactions_failed = 0
+        self.base_cache_bytes = 0
         # Saving
         self.commits = 0
         self.records_committed = 0

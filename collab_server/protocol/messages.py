@@ -83,7 +83,17 @@ def encode_step_1(state_vector: bytes) -> bytes:
 
 
 def encode_step_2(update: bytes) -> bytes:
-    return b"\x00\x01" + write_bytes(update)
+    return step_2_head(len(update)) + update
+
+
+def step_2_head(size: int) -> bytes:
+    """What goes before an update of `size` bytes."""
+    return b"\x00\x01" + write_varuint(size)
+
+
+def update_head(size: int) -> bytes:
+    """As `step_2_head`."""
+    return b"\x00\x02" + write_varuint(size)
 
 
 def encode_update(update: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """One document being served: what of each update is new, what waits, and what goes out with the next flush.
 
-Owns index, blocks, held parts, awareness and the two version numbers. Every call is synchronous. It knows no
-clock (time is an argument), no connection and no store; `runtime.room_runner` carries out what it answers.
+Owns index, tail, held parts, awareness and the two version numbers. Every call is synchronous. It knows no
+clock (time is an argument), no connection and no store; `runtime.room_runner` carries out what it answers. Of
+its base it knows what that has, and not the bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from collab_server.rooms.member import Gap, Member
 from collab_server.types import ClockRange, StateVector
 from collab_server.updates import (
     Accepted,
+    Base,
+    BaseHead,
     Index,
+    Pieces,
     Run,
     Tail,
     Update,
@@ -101,10 +105,14 @@ class Room:
     `held_head` is the highest offset that a waiting part of it ever had in the journal.
     """
 
-    def __init__(self, limits: RoomLimits, *, held_head: int = 0) -> None:
+    def __init__(
+        self, limits: RoomLimits, *, base: BaseHead | None = None, version: int = 0, held_head: int = 0
+    ) -> None:
+        """A room without sessions. `base` is what its document was at `version`; it is taken over."""
         self._limits = limits
-        self._index = Index()
-        self._tail = Tail()
+        self._index = Index() if base is None else Index.of_base(base)
+        self._tail = Tail() if base is None else Tail(base.state)
+        self._base_bytes = 0 if base is None else base.size_bytes
         self._held = HeldParts(limits.held_bytes, head=held_head)
         self._pending = _Pending()
         self._new_held: list[HeldRow] = []
@@ -112,8 +120,7 @@ class Room:
         #: Those who sent deletions that named unknown clocks.
         self._droppers: set[Member] = set()
         self.awareness = RoomAwareness(limits)
-        self.version = 0
-        self.saved_version = 0
+        self.version = self.saved_version = self.base_version = version
 
     # --- loading ---
 
@@ -263,9 +270,37 @@ class Room:
             state[run.client] = run.clock
         return state
 
-    def step_2(self, state_vector: StateVector) -> bytes:
-        """All that a client at `state_vector` lacks of what was flushed, and all deleted ranges."""
-        return self._tail.diff(state_vector, self._index.deletes)
+    def needs_base(self, state_vector: StateVector) -> bool:
+        """Whether the base's bytes are needed to tell what a client at `state_vector` lacks."""
+        return not self._tail.reaches(state_vector)
+
+    def step_2(self, state_vector: StateVector, base: Base | None = None) -> Pieces:
+        """All that a client at `state_vector` lacks of what was flushed, and all deleted ranges.
+
+        `base` is of `base_version`; see `needs_base`.
+        """
+        return self._tail.pieces(state_vector, self._index.deletes, base)
+
+    # --- compaction ---
+
+    @property
+    def tail_bytes(self) -> int:
+        """What has come since the base."""
+        return self._tail.size_bytes
+
+    @property
+    def base_bytes(self) -> int:
+        return self._base_bytes
+
+    def snapshot(self) -> Index:
+        """A copy of what the document has at `version`; nothing may be pending."""
+        return self._index.copy()
+
+    def rebase(self, base: BaseHead, version: int) -> None:
+        """Take a base that was made of what the document was at `version`, and let go of what it holds."""
+        self._tail.rebase(base.state)
+        self._base_bytes = base.size_bytes
+        self.base_version = version
 
     # --- saving, leaving, ageing ---
 
@@ -296,9 +331,9 @@ class Room:
     @property
     def document_bytes(self) -> int:
         """Bytes of the structs and of the deleted ranges."""
-        return self._tail.size_bytes + self._index.deletes.size_bytes
+        return self._base_bytes + self._tail.size_bytes + self._index.deletes.size_bytes
 
     @property
-    def size_bytes(self) -> int:
-        """Bytes of the document and of what waits."""
-        return self.document_bytes + self._held.size_bytes
+    def memory_bytes(self) -> int:
+        """Bytes that it keeps in memory, but for the client ids: tail, deleted ranges and what waits."""
+        return self._tail.size_bytes + self._index.deletes.size_bytes + self._held.size_bytes

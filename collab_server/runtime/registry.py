@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import structlog
-from collab_storage import Journal, Record, StorageError, StreamKey, decode_authors
+from collab_storage import Base, Bases, Journal, Record, StorageError, StreamKey, decode_authors
 
 from collab_server.clock import Clock
 from collab_server.errors import InvalidUpdate, RoomUnavailable
@@ -19,11 +19,13 @@ from collab_server.observability.events import Event
 from collab_server.observability.metrics import Metrics
 from collab_server.rooms.limits import Pace, RoomLimits
 from collab_server.rooms.room import Room
+from collab_server.runtime.base_cache import BaseCache
+from collab_server.runtime.compactor import Compactor
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.room_runner import DOCUMENT_STREAM, HELD_STREAM, RoomRunner
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.types import RoomKey
-from collab_server.updates import STORED_LIMITS, scan
+from collab_server.updates import STORED_LIMITS, BaseHead, scan
 
 _log = structlog.get_logger(__name__)
 
@@ -48,14 +50,21 @@ class Registry:
     def __init__(
         self,
         journal: Journal,
+        bases: Bases,
         persister: Persister,
         *,
+        cache: BaseCache,
+        compactor: Compactor | None,
         policy: RoomPolicy,
         metrics: Metrics,
         tasks: TaskOwner,
         clock: Clock,
     ) -> None:
+        """Without a `compactor` tails grow for as long as the document does."""
         self._journal = journal
+        self._bases = bases
+        self._cache = cache
+        self._compactor = compactor
         self._persister = persister
         self._policy = policy
         self._metrics = metrics
@@ -104,7 +113,7 @@ class Registry:
 
     async def _open(self, key: RoomKey, opening: asyncio.Future[RoomRunner]) -> None:
         try:
-            runner = self._add(key, await self._load(key))
+            runner = self._add(key, *await self._load(key))
         except (StorageError, InvalidUpdate, RoomUnavailable) as error:
             self._metrics.room_loads_failed += 1
             _log.error(Event.ROOM_LOAD_FAILED, room=str(key), error=str(error))
@@ -122,29 +131,43 @@ class Registry:
         finally:
             del self._opening[key]
 
-    def _add(self, key: RoomKey, room: Room) -> RoomRunner:
+    def _add(self, key: RoomKey, room: Room, stored: Base | None) -> RoomRunner:
         runner = RoomRunner(
             key,
             room,
+            stored=stored,
+            bases=self._cache,
             pace=self._policy.pace,
             persister=self._persister,
             metrics=self._metrics,
+            tasks=self._tasks,
             clock=self._clock,
             on_empty=self._linger,
             on_lost=self._forget,
+            on_saved=self._saved,
         )
         self._rooms[key] = runner
         self._metrics.rooms_open = len(self._rooms)
         self._metrics.rooms_loaded += 1
         self._linger(runner, at_least_seconds=_FIRST_LINGER_SECONDS)
-        _log.info(Event.ROOM_OPENED, room=str(key), version=room.version, bytes=room.size_bytes)
+        _log.info(Event.ROOM_OPENED, room=str(key), version=room.version, bytes=room.document_bytes)
         return runner
 
-    async def _load(self, key: RoomKey) -> Room:
-        held_head = await self._journal.head(StreamKey(key.tenant, key.room, HELD_STREAM))
-        room = Room(self._policy.limits, held_head=held_head or 0)
+    def _saved(self, runner: RoomRunner) -> None:
+        if self._compactor is not None:
+            self._compactor.consider(runner)
+
+    async def _load(self, key: RoomKey) -> tuple[Room, Base | None]:
+        """The room, and the base that its tail follows on, of which only the head is read."""
+        held_head = await self._journal.head(StreamKey(key.tenant, key.room, HELD_STREAM)) or 0
+        stored = await self._bases.newest(key.tenant, key.room)
+        if stored is None:
+            room = Room(self._policy.limits, held_head=held_head)
+        else:
+            head = await asyncio.to_thread(BaseHead.decode, stored.head)
+            room = Room(self._policy.limits, base=head, version=stored.offset, held_head=held_head)
         slices = _Slices()
-        async for record in self._records(key, DOCUMENT_STREAM):
+        async for record in self._records(key, DOCUMENT_STREAM, after=room.version):
             if not room.restore_delta(record.offset, scan(record.data, STORED_LIMITS)):
                 raise RoomUnavailable(f"record {record.offset} does not follow from the ones before it")
             await slices.pause()
@@ -160,11 +183,10 @@ class Registry:
                 expires_at=now + self._policy.limits.held_seconds - age,
             )
             await slices.pause()
-        return room
+        return room, stored
 
-    async def _records(self, key: RoomKey, stream: str) -> AsyncIterator[Record]:
+    async def _records(self, key: RoomKey, stream: str, *, after: int = -1) -> AsyncIterator[Record]:
         stream_key = StreamKey(key.tenant, key.room, stream)
-        after = -1
         while page := await self._journal.read(stream_key, after=after):
             for record in page:
                 yield record
@@ -194,6 +216,9 @@ class Registry:
         runner.flush()
         try:
             await runner.wait_saved()
+            if self._compactor is not None:
+                await self._compactor.before_unload(runner)
+                await runner.wait_saved()
         finally:
             self._unloading.discard(runner)
         # Whoever came meanwhile may have left again; then the room lingers anew.

@@ -1,8 +1,8 @@
 """One open room on the event loop: who is in it, when it sends, what it hands over to be saved.
 
-Owns the timers and the list of sessions at the head. What is new and what goes out is decided by
-`rooms.Room`; how bytes leave by the connection. Every call is synchronous: nothing else can run between
-reading and acting.
+Owns the timers and what is saved; what each session is sent of the document is `readers`'. What is new and
+what goes out is decided by `rooms.Room`; how bytes leave by the connection. Every call is synchronous:
+nothing else can run between reading and acting.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import structlog
-from collab_storage import Record, RecordKind, StorageError, StreamKey, encode_authors
+from collab_storage import Base, Record, RecordKind, StorageError, StreamKey, encode_authors
 
 from collab_server.clock import Clock
 from collab_server.observability.events import Event
@@ -24,10 +24,13 @@ from collab_server.rooms.awareness import AwarenessOutcome
 from collab_server.rooms.limits import Pace
 from collab_server.rooms.member import Member
 from collab_server.rooms.room import Authors, Delta, HeldRow, Outcome, Room
-from collab_server.runtime.connection import Connection, Frame
+from collab_server.runtime.base_cache import BaseCache
+from collab_server.runtime.connection import Frame
 from collab_server.runtime.persister import Persister, Removal
-from collab_server.types import RoomKey, StateVector
-from collab_server.updates import Update
+from collab_server.runtime.readers import Readers
+from collab_server.runtime.tasks import TaskOwner
+from collab_server.types import RoomKey
+from collab_server.updates import BaseHead, Index, Update
 
 if TYPE_CHECKING:
     from collab_server.runtime.session import Session
@@ -46,20 +49,23 @@ class RoomRunner:
         key: RoomKey,
         room: Room,
         *,
+        stored: Base | None,
+        bases: BaseCache,
         pace: Pace,
         persister: Persister,
         metrics: Metrics,
+        tasks: TaskOwner,
         clock: Clock,
         on_empty: Callable[[RoomRunner], None],
         on_lost: Callable[[RoomRunner], None],
+        on_saved: Callable[[RoomRunner], None],
     ) -> None:
+        """`stored` is the base that the room's tail follows on."""
         self.key = key
         self.room = room
         self.closed = False
         self.lost = False
         self.sessions: dict[Session, None] = {}
-        self._at_head: dict[Session, Connection] = {}
-        self._behind: dict[Session, StateVector] = {}
         self._waiting_for_save: dict[Session, None] = {}
         self._pace = pace
         self._persister = persister
@@ -67,14 +73,24 @@ class RoomRunner:
         self._clock = clock
         self._on_empty = on_empty
         self._on_lost = on_lost
+        self._on_saved = on_saved
+        self.readers = Readers(
+            key,
+            room,
+            stored=stored,
+            bases=bases,
+            metrics=metrics,
+            tasks=tasks,
+            clock=clock,
+            flush=self._flush_pending,
+        )
         self._loop = asyncio.get_running_loop()
         self._window_ends = 0.0
         self._awareness_due = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._unsaved = 0
-        self._saved_waiters: list[asyncio.Future[None]] = []
-        self._full: tuple[int, Frame] | None = None
+        self._saved_waiters: list[tuple[int, asyncio.Future[None]]] = []
         if room.has_pending:
             self._flush(self._loop.time())
         self._save_held()
@@ -90,8 +106,7 @@ class RoomRunner:
         """The session has gone; the last one leaves the room to linger."""
         if self.sessions.pop(session, False) is False:
             return
-        self._at_head.pop(session, None)
-        self._behind.pop(session, None)
+        self.readers.remove(session)
         self._waiting_for_save.pop(session, None)
         now = self._loop.time()
         self.room.leave(session.member, now)
@@ -101,52 +116,14 @@ class RoomRunner:
         else:
             self._on_empty(self)
 
-    def synchronise(self, session: Session, state_vector: StateVector) -> float:
-        """Answer a step 1 with all that was accepted so far, then with who is here. Seconds that it took."""
-        started = self._clock.monotonic()
+    def _flush_pending(self) -> None:
         if self.room.has_pending:
             self._flush(self._loop.time())
-        # At the head before anything is written: a step 2 that fills the buffer takes it off again.
-        if session not in self._behind:
-            self._at_head[session] = session.connection
-        session.send(self._step_2(state_vector))
-        self._metrics.sync_steps_sent += 1
-        self._send_snapshot(session)
-        return self._clock.monotonic() - started
-
-    def _step_2(self, state_vector: StateVector) -> Frame:
-        if state_vector:
-            return Frame(messages.encode_step_2(self.room.step_2(state_vector)))
-        if self._full is None or self._full[0] != self.room.version:
-            self._full = (self.room.version, Frame(messages.encode_step_2(self.room.step_2({}))))
-        return self._full[1]
-
-    def _send_snapshot(self, session: Session) -> None:
-        snapshot = self.room.awareness.snapshot()
-        if snapshot is not None:
-            session.send(Frame(messages.encode_awareness(snapshot)))
 
     def answer_query(self, session: Session) -> None:
         """Tell who is here, even if that is nobody."""
         snapshot = self.room.awareness.snapshot()
         session.send(Frame(messages.encode_awareness(snapshot)) if snapshot else Frame(messages.KEEP_ALIVE))
-
-    def falls_behind(self, session: Session) -> None:
-        """The session's buffer is full: nothing more is written to it until it drains."""
-        if self._at_head.pop(session, None) is not None:
-            self._behind[session] = self.room.flushed_state()
-
-    def catches_up(self, session: Session) -> None:
-        """The session's buffer has drained: one merged delta brings it to the head."""
-        state_vector = self._behind.pop(session, None)
-        if state_vector is None:
-            return
-        self._flush(self._loop.time())
-        self._at_head[session] = session.connection
-        session.send(Frame(messages.encode_update(self.room.step_2(state_vector))))
-        presence = self.room.awareness.catch_up()
-        if presence is not None:
-            session.send(Frame(messages.encode_awareness(presence)))
 
     # --- what comes ---
 
@@ -225,7 +202,7 @@ class RoomRunner:
     def _flush(self, now: float) -> None:
         """Send and hand over what has collected: one delta, one awareness frame, each framed once."""
         delta = self.room.flush()
-        listeners = len(self._at_head)
+        listeners = len(self.readers)
         announcement: Frame | None = None
         # An awareness frame that is nearly due travels with a delta: the cheaper frame is the one not sent.
         if self.room.awareness.has_pending:
@@ -234,13 +211,15 @@ class RoomRunner:
             window = self._pace.window(listeners)
             self._window_ends = now + window
             self._save(delta)
-            self._broadcast(Frame(messages.encode_update(delta.update)), announcement, delta.sole_author, now)
+            self.readers.broadcast(
+                Frame(messages.encode_update(delta.update)), announcement, delta.sole_author, now
+            )
             self._metrics.deltas_flushed += 1
             self._metrics.flush_window_seconds.observe(window)
             # Not the loop's time: that stands still while a turn runs. Both count from the same start.
             self._metrics.edit_latency_seconds.observe(self._clock.monotonic() - delta.since)
         elif announcement is not None:
-            self._broadcast(announcement, None, None, now)
+            self.readers.broadcast(announcement, None, None, now)
 
     def _announcement(self, now: float, listeners: int, *, riding: bool) -> Frame | None:
         slack = self._pace.window(listeners) if riding else 0.001
@@ -253,30 +232,6 @@ class RoomRunner:
             return None
         self._metrics.awareness_frames_sent += listeners
         return Frame(messages.encode_awareness(merged))
-
-    def _broadcast(self, frame: Frame, second: Frame | None, author: Member | None, now: float) -> None:
-        """Write to everybody at the head; the author of all of `frame` gets only the second."""
-        # A copy, because a write can find the socket full and take its session from the head.
-        readers = list(self._at_head.items())
-        others = len(readers)
-        for session, connection in readers:
-            if session.member is author:
-                others -= 1
-                if second is None:
-                    continue  # to whom nothing is written, the keep-alive is due
-                connection.send(second)
-            elif second is None:
-                connection.send(frame)
-            else:
-                connection.send_pair(frame, second)
-            session.last_sent = now
-        self._count_sent(others, frame)
-        if second is not None:
-            self._count_sent(len(readers), second)
-
-    def _count_sent(self, readers: int, frame: Frame) -> None:
-        self._metrics.frames_sent += readers
-        self._metrics.bytes_sent += readers * len(frame)
 
     # --- saving ---
 
@@ -305,6 +260,7 @@ class RoomRunner:
         for session in list(self._waiting_for_save):
             if not session.settle_marks():
                 self._waiting_for_save.pop(session, None)
+        self._on_saved(self)
 
     def save_failed(self, error: StorageError) -> None:
         """Implements `persister.Owner`: memory and journal disagree, so the journal is right.
@@ -314,7 +270,7 @@ class RoomRunner:
         """
         _log.error(Event.ROOM_FAILED, room=str(self.key), error=str(error))
         # All go: nobody is to hear of each of the others that they left.
-        self._at_head.clear()
+        self.readers.clear()
         for session in list(self.sessions):
             session.close(CloseReason.TRY_AGAIN)
         self._on_lost(self)
@@ -323,15 +279,35 @@ class RoomRunner:
     async def wait_saved(self) -> None:
         """Until everything of this room is durable, or it is lost."""
         while not self.all_saved and not self.lost:
-            waiter = self._loop.create_future()
-            self._saved_waiters.append(waiter)
-            await waiter
+            await self._next_save(0)
+
+    async def snapshot(self) -> tuple[int, Index]:
+        """What the document has at a version that is durable, unless the room is lost meanwhile."""
+        self._flush_pending()
+        version, index = self.room.version, self.room.snapshot()
+        while self.room.saved_version < version and not self.lost:
+            await self._next_save(version)
+        return version, index
+
+    async def _next_save(self, version: int) -> None:
+        """Until a version is durable, or the next commit for version 0."""
+        waiter = self._loop.create_future()
+        self._saved_waiters.append((version, waiter))
+        await waiter
 
     def _wake_waiters(self) -> None:
-        for waiter in self._saved_waiters:
-            if not waiter.done():
+        reached = self.room.saved_version
+        waiting, self._saved_waiters = self._saved_waiters, []
+        for version, waiter in waiting:
+            if version > reached and not self.lost:
+                self._saved_waiters.append((version, waiter))
+            elif not waiter.done():
                 waiter.set_result(None)
-        self._saved_waiters.clear()
+
+    def rebase(self, stored: Base, head: BaseHead) -> None:
+        """Go on from a base that was made of what `snapshot` told."""
+        self.room.rebase(head, stored.offset)
+        self.readers.rebase(stored)
 
     def _held_record(self, row: HeldRow) -> Record:
         return self._record(HELD_STREAM, RecordKind.HELD, row.offset, row.update, row.authors)
@@ -375,7 +351,7 @@ class RoomRunner:
         """Forget silent clients, waiting parts that nobody completed, and a step 2 that nobody shares."""
         self.room.expire(now)
         self._save_held()
-        self._full = None
+        self.readers.forget_full()
         if self.room.awareness.has_pending and self.sessions:
             self._flush(now)
 

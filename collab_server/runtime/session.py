@@ -21,7 +21,7 @@ from collab_server.observability.metrics import ClientClose, Metrics
 from collab_server.protocol import envelope, messages
 from collab_server.protocol.close_codes import CloseReason, reason_of_failure
 from collab_server.rooms.member import Member
-from collab_server.runtime.connection import Connection, Frame
+from collab_server.runtime.connection import Connection, Frame, LargeMessage
 from collab_server.runtime.marks import MAX_WAITING, Mark, Marks, room_channel_mark, sync_status_mark
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.types import Identity, StateVector
@@ -129,7 +129,7 @@ class Session:
 
     def close(self, reason: CloseReason, detail: str = "") -> None:
         """End the session. Idempotent: the first reason wins. The room is left at once."""
-        if self.state in (SessionState.CLOSING, SessionState.CLOSED):
+        if self.closing:
             return
         self.state = SessionState.CLOSING
         self._reason = reason
@@ -175,6 +175,11 @@ class Session:
             runner.leave(self)
 
     @property
+    def closing(self) -> bool:
+        """Whether its end has begun."""
+        return self.state in (SessionState.CLOSING, SessionState.CLOSED)
+
+    @property
     def reason(self) -> CloseReason | None:
         """Why this side ended the session, if it did."""
         return self._reason
@@ -215,8 +220,10 @@ class Session:
             self._answer(state_vector)
 
     def _answer(self, state_vector: StateVector) -> None:
+        self._room.readers.synchronise(self, state_vector)
+
+    def answered(self, seconds: float) -> None:
         """A step 2 costs what the document is large: one session may ask for a share of the time, not all."""
-        seconds = self._room.synchronise(self, state_vector)
         self._may_answer_at = self._loop.time() + seconds * _STEP_2_REST
 
     def _answer_later(self, state_vector: StateVector) -> None:
@@ -345,19 +352,28 @@ class Session:
         self._metrics.bytes_sent += len(frame)
         self.connection.send(frame)
 
+    def send_any(self, message: Frame | LargeMessage) -> None:
+        if isinstance(message, Frame):
+            self.send(message)
+            return
+        self.last_sent = self._loop.time()
+        self._metrics.frames_sent += 1
+        self._metrics.bytes_sent += len(message)
+        self.connection.send_large(message)
+
     def writing_paused(self) -> None:
         if self._runner is None:
             return
         self._paused_at = self._loop.time()
         # What it asks next would only add to a buffer that is full; TCP pushes back until that has drained.
         self.connection.pause_reading()
-        self._runner.falls_behind(self)
+        self._runner.readers.falls_behind(self)
 
     def writing_resumed(self) -> None:
         if self._runner is None:
             return
         self._paused_at = None
-        self._runner.catches_up(self)
+        self._runner.readers.catches_up(self)
         if self._loop.time() >= self._may_answer_at:
             self._answer_waiting()
         # What was written just now can have filled the buffer again.

@@ -25,6 +25,10 @@ class TaskOwner:
         task.add_done_callback(self._ended)
         return task
 
+    def running(self, prefix: str) -> bool:
+        """Whether a task runs whose name begins with `prefix`."""
+        return any(task.get_name().startswith(prefix) for task in self._tasks)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -66,7 +66,7 @@ class Server:
         kind, body = message
         if kind == STEP_1:
             self.flush()
-            self._send(member, STEP_2, self.room.step_2(decode_state_vector(body)))
+            self._send(member, STEP_2, b"".join(self.room.step_2(decode_state_vector(body))))
             if member not in self.at_head:
                 self.at_head.append(member)
             return

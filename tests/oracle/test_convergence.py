@@ -79,7 +79,7 @@ class ConvergenceMachine(RuleBasedStateMachine):
     @rule()
     def rest(self) -> None:
         settle(self.server, self.clients)
-        joiner = reader([self.server.room.step_2({})])
+        joiner = reader([b"".join(self.server.room.step_2({}))])
         for client in self.clients:
             assert client.editor.seen() == joiner.seen()
             assert state_of(client.editor) == state_of(joiner)
@@ -88,7 +88,7 @@ class ConvergenceMachine(RuleBasedStateMachine):
     def _ask_yjs(self) -> None:
         if self.judge is None:
             return
-        wholes = [self.server.room.step_2({})] + [client.editor.whole() for client in self.clients]
+        wholes = [b"".join(self.server.room.step_2({}))] + [client.editor.whole() for client in self.clients]
         answers = [self.judge.ask(ask="load", updates=[text_of(whole)]) for whole in wholes]
         assert len({answer["text"] for answer in answers}) == 1
         assert all(answer["state"] == answers[0]["state"] for answer in answers)

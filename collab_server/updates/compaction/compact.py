@@ -26,7 +26,7 @@ class Compacted:
 
     head: BaseHead
     table: BlockTable
-    pieces: list[bytes | bytearray]
+    pieces: list[bytes]
 
     @property
     def data(self) -> bytes:
@@ -66,7 +66,7 @@ class _Builder:
     """Puts the clients' structs one after the other and notes where they stand."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes | bytearray] = []
+        self._pieces: list[bytes] = []
         self._client_columns = [array(code) for code in "QIIQQI"]
         self._mark_columns = [array(code) for code in "IQI"]
         self.size_bytes = 0
@@ -79,7 +79,7 @@ class _Builder:
     def add(self, client: int, written: Written) -> None:
         self._put(varint(written.count) + client_varint(client) + varint(0))
         first = self.size_bytes
-        self._put(written.data)
+        self._put(bytes(written.data))
         clocks, offsets, counts = self._mark_columns
         clocks += written.clocks
         offsets.extend([first + offset for offset in written.offsets])
@@ -90,11 +90,11 @@ class _Builder:
         self.structs += written.count
         self.state[client] = written.end
 
-    def finish(self, deletes: bytes) -> list[bytes | bytearray]:
+    def finish(self, deletes: bytes) -> list[bytes]:
         self._put(deletes)
         return self._pieces
 
-    def _put(self, piece: bytes | bytearray) -> None:
+    def _put(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self.size_bytes += len(piece)
 

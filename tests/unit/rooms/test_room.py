@@ -51,7 +51,7 @@ def flush(room: Room) -> Delta:
 def text_of(room: Room) -> str:
     doc: Doc = Doc()
     text = doc.get("t", type=Text)
-    doc.apply_update(room.step_2({}))
+    doc.apply_update(b"".join(room.step_2({})))
     return str(text)
 
 
@@ -150,9 +150,9 @@ def test_waiting_parts_expire_after_their_session_has_left() -> None:
     assert ann.held, "while the session lives its parts stay"
     room.leave(ann, 10_000.0)
     room.expire(10_599.0)
-    assert room.size_bytes
+    assert room.memory_bytes
     room.expire(10_600.0)
-    assert room.size_bytes == 0
+    assert room.memory_bytes == 0
     assert room.take_held_rows() == ([], [1])
 
 

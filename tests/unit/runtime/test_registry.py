@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from collab_storage import Record, RecordKind, UnreadableError
 from collab_storage.memory import MemoryJournal
+from collab_storage.memory_bases import MemoryBases
 from pycrdt import Doc, Text
 
 from collab_server.clock import SystemClock
@@ -17,6 +18,7 @@ from collab_server.errors import RoomUnavailable
 from collab_server.observability.metrics import Metrics
 from collab_server.rooms.limits import Pace, RoomLimits
 from collab_server.rooms.member import Member
+from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry, RoomPolicy
 from collab_server.runtime.room_runner import RoomRunner
@@ -68,11 +70,15 @@ class World:
     def __init__(self, *, linger_seconds: float = 0.01) -> None:
         self.journal = SlowJournal()
         self.tasks = TaskOwner()
+        bases = MemoryBases()
         settings = StorageSettings(commit_interval_seconds=0.001, retry_max_seconds=0.01)
         self.persister = Persister(self.journal, settings, Metrics())
         self.registry = Registry(
             self.journal,
+            bases,
             self.persister,
+            cache=BaseCache(bases, budget_bytes=1, metrics=Metrics(), tasks=self.tasks),
+            compactor=None,
             policy=RoomPolicy(RoomLimits(), Pace(), linger_seconds=linger_seconds),
             metrics=Metrics(),
             tasks=self.tasks,
@@ -107,7 +113,7 @@ def typed(runner: RoomRunner, session: FakeSession, doc: Doc, text: str) -> None
 def text_in(runner: RoomRunner) -> str:
     doc: Doc = Doc()
     text = doc.get("t", type=Text)
-    doc.apply_update(runner.room.step_2({}))
+    doc.apply_update(b"".join(runner.room.step_2({})))
     return str(text)
 
 

@@ -77,15 +77,16 @@ async def test_one_who_asks_and_asks_gets_a_share_of_the_time(world: World) -> N
     ann = await world.synced()
     ann.write("a" * 1000)
     asked = 0
-    synchronise = ann.session._room.synchronise
+    readers = ann.session._room.readers
+    synchronise = readers.synchronise
 
-    def slow(session: Session, state_vector: StateVector) -> float:
+    def slow(session: Session, state_vector: StateVector) -> None:
         nonlocal asked
         asked += 1
         synchronise(session, state_vector)
-        return 0.005
+        session.answered(0.005)
 
-    ann.session._room.synchronise = slow  # type: ignore[method-assign]
+    readers.synchronise = slow  # type: ignore[method-assign]
     for _ in range(800):
         ann.say(messages.encode_step_1(b"\x00"))
     assert asked == 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 
-from collab_storage import UnavailableError
+from collab_storage import StreamKey, UnavailableError
 from collab_storage.memory import MemoryJournal
+from collab_storage.memory_bases import MemoryBases
 from pycrdt import Doc, Text
 
 from collab_server.clock import SystemClock
@@ -17,12 +18,16 @@ from collab_server.observability.metrics import Metrics
 from collab_server.protocol import messages
 from collab_server.protocol.messages import MessageKind
 from collab_server.rooms.limits import Pace, RoomLimits
-from collab_server.runtime.connection import Frame, UpgradeRequest
+from collab_server.runtime.base_cache import BaseCache
+from collab_server.runtime.compactor import CompactionPolicy, Compactor
+from collab_server.runtime.connection import Frame, LargeMessage, UpgradeRequest
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry, RoomPolicy
 from collab_server.runtime.session import Session, SessionState
 from collab_server.runtime.tasks import TaskOwner
+from collab_server.types import RoomKey
 from collab_server.updates import ScanLimits
+from collab_server.updates.compaction import compact
 
 
 class GatedJournal(MemoryJournal):
@@ -50,6 +55,8 @@ class FakeConnection:
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.writes = 0
+        self.large = 0
+        self.handler: Session | None = None
         self.closed: tuple[int, str] | None = None
         self.aborted = False
         self.reading = True
@@ -63,6 +70,16 @@ class FakeConnection:
         self.writes += 1
         self.written.append(frame.payload)
         self.changed.set()
+
+    def send_large(self, message: LargeMessage) -> None:
+        """All of it is taken at once, but in a later turn of the loop, as a socket does."""
+        self.writes += 1
+        self.written.append(b"".join(message.pieces))
+        self.large += 1
+        self.changed.set()
+        assert self.handler is not None
+        self.handler.writing_paused()
+        asyncio.get_running_loop().call_soon(self.handler.writing_resumed)
 
     def send_pair(self, first: Frame, second: Frame) -> None:
         self.writes += 1
@@ -134,14 +151,62 @@ def channel(**envelope) -> bytes:
     return messages.encode_room_channel(json.dumps(envelope).encode())
 
 
+class Compacting:
+    """What a worker does, here and now; fails, waits or lies when told."""
+
+    def __init__(self, journal: MemoryJournal, bases: MemoryBases) -> None:
+        self._journal, self._bases = journal, bases
+        self.calls = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.failure: Exception | None = None
+        self.leave_out = 0
+
+    async def __call__(self, key: RoomKey, upto: int) -> None:
+        self.calls += 1
+        await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        former = await self._bases.newest(key.tenant, key.room)
+        updates = []
+        if former is not None:
+            chunks = [await self._bases.chunk(former, number) for number in range(former.chunks)]
+            updates.append(b"".join(chunks))
+        after = -1 if former is None else former.offset
+        stream = StreamKey(key.tenant, key.room, "doc")
+        records = [
+            record for record in await self._journal.read(stream, after=after) if record.offset <= upto
+        ]
+        updates += [record.data for record in records[: len(records) - self.leave_out]]
+        made = compact(updates)
+        self._bases.put(
+            tenant=key.tenant, room=key.room, offset=upto, head=made.head.encode(),
+            table=made.table.encode(), data=made.pieces, time=0.0,
+        )  # fmt: skip
+
+
 class World:
-    def __init__(self) -> None:
+    def __init__(self, *, compact_at: int = 1 << 30) -> None:
         self.journal, self.tasks, self.metrics = GatedJournal(), TaskOwner(), Metrics()
+        self.bases = MemoryBases()
+        self.compact = Compacting(self.journal, self.bases)
+        cache = BaseCache(self.bases, budget_bytes=10_000, metrics=self.metrics, tasks=self.tasks)
         storage = StorageSettings(commit_interval_seconds=0.001, max_unsaved_bytes=1000)
         self.persister = Persister(self.journal, storage, self.metrics)
         self.registry = Registry(
             self.journal,
+            self.bases,
             self.persister,
+            cache=cache,
+            compactor=Compactor(
+                self.compact,
+                bases=self.bases,
+                cache=cache,
+                journal=self.journal,
+                policy=CompactionPolicy(tail_bytes=compact_at),
+                metrics=self.metrics,
+                tasks=self.tasks,
+            ),
             policy=RoomPolicy(RoomLimits(document_bytes=5000), Pace(awareness_min_seconds=0.005), 60.0),
             metrics=self.metrics,
             tasks=self.tasks,
@@ -163,6 +228,7 @@ class World:
         self.clients += 1
         connection = FakeConnection()
         session = self.entrance.accept(connection, UpgradeRequest(path, remote=f"10.0.0.{self.clients}"))
+        connection.handler = session
         return Client(session, connection, self.clients)
 
     async def joined(self, path: bytes = b"/r") -> Client:

@@ -1,0 +1,71 @@
+"""The job that makes a base: old base and journal rows in, a new base out, read back before anybody relies
+on it.
+
+Owns the order of its steps and what is checked between them. Large bytes stay here; the server gets numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from collab_storage import Base, StreamKey
+from collab_storage.sqlite import Synchronous, read_back, read_records, reading_bases, write_base
+
+from collab_server.updates import STORED_LIMITS, Index, scan
+from collab_server.updates.compaction import Compacted, compact
+from collab_server.updates.refusal import malformed
+
+DOCUMENT_STREAM = "doc"
+
+
+def compact_document(
+    *, journal: Path, bases: Path, tenant: str, room: str, upto: int, synchronous: Synchronous
+) -> Base:
+    """Write the base of a document as it was at offset `upto`. Repeatable; the base before it stays.
+
+    Raises StorageError, and InvalidUpdate if what is stored is no document.
+    """
+    with reading_bases(bases) as reader:
+        former = reader.newest(tenant, room)
+        if former is not None and former.offset == upto:
+            return former
+        after = -1 if former is None else former.offset
+        old = [] if former is None else [b"".join([reader.chunk(former, n) for n in range(former.chunks)])]
+    made = compact(_updates(old, journal, StreamKey(tenant, room, DOCUMENT_STREAM), after=after, upto=upto))
+    check(made)
+    base = write_base(
+        bases,
+        tenant=tenant,
+        room=room,
+        offset=upto,
+        head=made.head.encode(),
+        table=made.table.encode(),
+        data=made.pieces,
+        time=time.time(),
+        synchronous=synchronous,
+    )
+    read_back(bases, base)
+    return base
+
+
+def _updates(old: list[bytes], journal: Path, key: StreamKey, *, after: int, upto: int) -> Iterator[bytes]:
+    # Taken from the list, so that a large base is not kept once it is read.
+    while old:
+        yield old.pop()
+    for record in read_records(journal, key, after=after, upto=upto):
+        yield record.data
+
+
+def check(made: Compacted) -> None:
+    """A base must be an update that the server itself would take, with exactly what its head says.
+
+    Raises InvalidUpdate.
+    """
+    index = Index()
+    accepted = index.integrate(scan(made.data, STORED_LIMITS))
+    if accepted.held or accepted.dropped_deletes:
+        raise malformed("a base names what it does not hold")
+    if index.state != made.head.state or index.deletes != made.head.deletes:
+        raise malformed("a base does not hold what its head says")

@@ -1,0 +1,157 @@
+"""Makes the tails of rooms part of their bases, in a worker, while everybody goes on editing.
+
+Owns when it is worth it, the order of the steps, and what follows a failure. How a base is made is the
+worker's; a base is taken only if it has exactly what the room had. Order: the worker has written and read
+back the base, the room takes it, and only then go the rows of the journal that it covers; killed at any
+point, the next start finds everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from collab_storage import Base, Bases, Journal, StorageError, StreamKey
+
+from collab_server.errors import InvalidUpdate
+from collab_server.observability.events import Event
+from collab_server.observability.metrics import Metrics
+from collab_server.rooms.room import Room
+from collab_server.runtime.base_cache import BaseCache
+from collab_server.runtime.room_runner import DOCUMENT_STREAM, RoomRunner
+from collab_server.runtime.tasks import TaskOwner
+from collab_server.types import RoomKey
+from collab_server.updates import BaseHead, Index
+
+_log = structlog.get_logger(__name__)
+
+#: Writes the base of a room as it was at a version; raises CompactionError.
+Compact = Callable[[RoomKey, int], Awaitable[None]]
+
+
+class CompactionError(Exception):
+    """No base was made, or not the one that was wanted. Nothing is lost: the journal has everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionPolicy:
+    """When a tail is worth a compaction.
+
+    At `tail_bytes`, or at `base_share` of the base if that is more: the work grows with the base. A room
+    that is about to be unloaded is compacted at `unload_share` of that, since its next opening reads the
+    tail.
+    """
+
+    tail_bytes: int
+    base_share: float = 0.25
+    unload_share: float = 0.0625
+    retry_seconds: float = 60.0
+    retry_max_seconds: float = 3600.0
+
+    def is_due(self, room: Room, *, unloading: bool = False) -> bool:
+        least = max(self.tail_bytes, room.base_bytes * self.base_share)
+        return room.tail_bytes >= least * (self.unload_share if unloading else 1.0)
+
+
+class Compactor:
+    """One for the process; a room is compacted by one at a time."""
+
+    def __init__(
+        self,
+        compact: Compact,
+        *,
+        bases: Bases,
+        cache: BaseCache,
+        journal: Journal,
+        policy: CompactionPolicy,
+        metrics: Metrics,
+        tasks: TaskOwner,
+    ) -> None:
+        self._compact = compact
+        self._bases = bases
+        self._cache = cache
+        self._journal = journal
+        self._policy = policy
+        self._metrics = metrics
+        self._tasks = tasks
+        self._running: dict[RoomRunner, asyncio.Task[None]] = {}
+        #: Per room the failures in a row and the loop time before which it is not tried again.
+        self._failures: dict[RoomKey, tuple[int, float]] = {}
+
+    def consider(self, runner: RoomRunner) -> None:
+        """Start compacting if it is worth it. Called after each commit of a room."""
+        if self._policy.is_due(runner.room) and not runner.closed:
+            self._start(runner)
+
+    async def before_unload(self, runner: RoomRunner) -> None:
+        """Finish what runs, and compact once more if the next opening is worth it."""
+        if runner not in self._running and self._policy.is_due(runner.room, unloading=True):
+            self._start(runner)
+        running = self._running.get(runner)
+        if running is not None:
+            # Waited for without taking part in its end.
+            await asyncio.wait([running])
+
+    def _start(self, runner: RoomRunner) -> None:
+        _, not_before = self._failures.get(runner.key, (0, 0.0))
+        if runner in self._running or asyncio.get_running_loop().time() < not_before:
+            return
+        task = self._tasks.start(self._run(runner), name=f"compact {runner.key}")
+        self._running[runner] = task
+
+    async def _run(self, runner: RoomRunner) -> None:
+        try:
+            await self._attempt(runner)
+        except (CompactionError, StorageError, InvalidUpdate) as error:
+            self._failed(runner.key, error)
+        else:
+            self._failures.pop(runner.key, None)
+        finally:
+            del self._running[runner]
+
+    async def _attempt(self, runner: RoomRunner) -> None:
+        version, index = await runner.snapshot()
+        if runner.lost:
+            return
+        await self._compact(runner.key, version)
+        base = await self._bases.newest(runner.key.tenant, runner.key.room)
+        if base is None or base.offset != version:
+            raise CompactionError(f"the worker made no base of version {version}")
+        head = await asyncio.to_thread(_checked, base, index)
+        if runner.lost:
+            return
+        if (former := runner.readers.stored) is not None:
+            self._cache.forget(former.id)
+        runner.rebase(base, head)
+        self._metrics.compactions += 1
+        key = StreamKey(runner.key.tenant, runner.key.room, DOCUMENT_STREAM)
+        await self._journal.remove(key, upto=version)
+        await self._bases.drop_older(runner.key.tenant, runner.key.room, than=version)
+        _log.info(
+            Event.ROOM_COMPACTED,
+            room=str(runner.key),
+            version=version,
+            bytes=base.size_bytes,
+            structs=head.structs,
+        )
+
+    def _failed(self, key: RoomKey, error: Exception) -> None:
+        failures, _ = self._failures.get(key, (0, 0.0))
+        pause = min(self._policy.retry_max_seconds, self._policy.retry_seconds * 2 ** min(failures, 16))
+        self._failures[key] = failures + 1, asyncio.get_running_loop().time() + pause
+        self._metrics.compactions_failed += 1
+        _log.error(Event.COMPACTION_FAILED, room=str(key), error=str(error), retry_seconds=round(pause))
+
+
+def _checked(base: Base, index: Index) -> BaseHead:
+    """The head of a base that has exactly what the room had. In a thread: it is as long as the deletions
+    are many.
+    """
+    head = BaseHead.decode(base.head)
+    if head.state != index.state:
+        raise CompactionError("the base has other clocks than the room")
+    if head.deletes != index.deletes:
+        raise CompactionError("the base has other deletions than the room")
+    return head

@@ -1,0 +1,233 @@
+"""Where the sessions of a room stand in its deltas: at the head, behind it, or waiting for the base.
+
+Owns what each of them is sent of the document and when: a step 2, a merged delta to catch up, the deltas.
+The rules of the document are the room's; when deltas are made is the runner's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+from collab_storage import Base as StoredBase
+from collab_storage import StorageError
+
+from collab_server.clock import Clock
+from collab_server.errors import InvalidUpdate
+from collab_server.observability.events import Event
+from collab_server.observability.metrics import Metrics
+from collab_server.protocol import messages
+from collab_server.protocol.close_codes import CloseReason
+from collab_server.rooms.member import Member
+from collab_server.rooms.room import Room
+from collab_server.runtime.base_cache import BaseCache
+from collab_server.runtime.connection import LARGE_BYTES, Connection, Frame, LargeMessage
+from collab_server.runtime.tasks import TaskOwner
+from collab_server.types import RoomKey, StateVector
+from collab_server.updates import Base, Pieces
+
+if TYPE_CHECKING:
+    from collab_server.runtime.session import Session
+
+_log = structlog.get_logger(__name__)
+
+#: What is done for a session once the base is there.
+_Then = Callable[["Session", Base | None], None]
+
+
+class Readers:
+    """Sends the document to the sessions of one room. `stored` is the base that the room's tail follows
+    on.
+    """
+
+    def __init__(
+        self,
+        key: RoomKey,
+        room: Room,
+        *,
+        stored: StoredBase | None,
+        bases: BaseCache,
+        metrics: Metrics,
+        tasks: TaskOwner,
+        clock: Clock,
+        flush: Callable[[], None],
+    ) -> None:
+        """`flush` leaves nothing pending in the room."""
+        self.stored = stored
+        self._flush = flush
+        self._key = key
+        self._room = room
+        self._bases = bases
+        self._metrics = metrics
+        self._tasks = tasks
+        self._clock = clock
+        self._at_head: dict[Session, Connection] = {}
+        self._behind: dict[Session, StateVector] = {}
+        #: What is to be done once the base is read; apart, whether it is to catch up.
+        self._waiting: dict[tuple[Session, bool], _Then] = {}
+        self._loading = False
+        self._full: tuple[int, Frame | LargeMessage] | None = None
+
+    def __len__(self) -> int:
+        """How many are at the head."""
+        return len(self._at_head)
+
+    def remove(self, session: Session) -> None:
+        self._at_head.pop(session, None)
+        self._behind.pop(session, None)
+        self._waiting.pop((session, False), None)
+        self._waiting.pop((session, True), None)
+
+    def clear(self) -> None:
+        """Nobody is to be sent anything more."""
+        self._at_head.clear()
+        self._behind.clear()
+        self._waiting.clear()
+
+    # --- a step 1 and its answer ---
+
+    def synchronise(self, session: Session, state_vector: StateVector) -> None:
+        """Answer a step 1 with all that was accepted so far, then with who is here."""
+        self._flush()
+
+        def answer(session: Session, base: Base | None) -> None:
+            self._answer(session, state_vector, base)
+
+        self._with_base((session, False), state_vector, answer)
+
+    def _answer(self, session: Session, state_vector: StateVector, base: Base | None) -> None:
+        started = self._clock.monotonic()
+        # At the head before anything is written: a step 2 that fills the buffer takes it off again.
+        if session not in self._behind:
+            self._at_head[session] = session.connection
+        session.send_any(self._step_2(state_vector, base))
+        self._metrics.sync_steps_sent += 1
+        self.send_snapshot(session)
+        session.answered(self._clock.monotonic() - started)
+
+    def _step_2(self, state_vector: StateVector, base: Base | None) -> Frame | LargeMessage:
+        if state_vector:
+            return _message(messages.step_2_head, self._room.step_2(state_vector, base))
+        if self._full is None or self._full[0] != self._room.version:
+            self._full = self._room.version, _message(messages.step_2_head, self._room.step_2({}, base))
+        return self._full[1]
+
+    def send_snapshot(self, session: Session) -> None:
+        snapshot = self._room.awareness.snapshot()
+        if snapshot is not None:
+            session.send(Frame(messages.encode_awareness(snapshot)))
+
+    def rebase(self, stored: StoredBase) -> None:
+        """The room's tail follows on another base from now on."""
+        self.stored = stored
+        self._full = None
+
+    def forget_full(self) -> None:
+        """Give back the step 2 that joiners share."""
+        self._full = None
+
+    # --- slow readers ---
+
+    def falls_behind(self, session: Session) -> None:
+        """The session's buffer is full: nothing more is written to it until it drains."""
+        if self._at_head.pop(session, None) is not None:
+            self._behind[session] = self._room.flushed_state()
+
+    def catches_up(self, session: Session) -> None:
+        """The session's buffer has drained: one merged delta brings it to the head."""
+        if session in self._behind:
+            self._flush()
+            self._with_base((session, True), self._behind[session], self._catch_up)
+
+    def _catch_up(self, session: Session, base: Base | None) -> None:
+        pieces = self._room.step_2(self._behind.pop(session), base)
+        self._at_head[session] = session.connection
+        session.send_any(_message(messages.update_head, pieces))
+        presence = self._room.awareness.catch_up()
+        if presence is not None:
+            session.send(Frame(messages.encode_awareness(presence)))
+
+    # --- the base ---
+
+    def _with_base(self, who: tuple[Session, bool], state_vector: StateVector, then: _Then) -> None:
+        """Go on at once if the base is not needed or at hand, else once it is read."""
+        if who in self._waiting:
+            # Not looked at: it may have been asked eight hundred times at once.
+            self._waiting[who] = then
+        elif not self._room.needs_base(state_vector):
+            then(who[0], None)
+        elif (base := self._cached()) is not None:
+            then(who[0], base)
+        else:
+            self._waiting[who] = then
+            if not self._loading:
+                self._loading = True
+                self._tasks.start(self._load(), name=f"load base {self._key}")
+
+    def _cached(self) -> Base | None:
+        assert self.stored is not None
+        return self._bases.get(self.stored)
+
+    async def _load(self) -> None:
+        try:
+            while self._waiting:
+                stored = self.stored
+                assert stored is not None
+                try:
+                    base = await self._bases.load(stored)
+                except (StorageError, InvalidUpdate) as error:
+                    if stored is self.stored:
+                        self._give_up(error)
+                    continue  # else a newer one has taken its place meanwhile
+                if stored is self.stored:
+                    self._go_on(base)
+        finally:
+            self._loading = False
+
+    def _go_on(self, base: Base) -> None:
+        self._flush()
+        waiting, self._waiting = self._waiting, {}
+        for (session, _), then in waiting.items():
+            # Whoever came first may have made others leave.
+            if not session.closing:
+                then(session, base)
+
+    def _give_up(self, error: Exception) -> None:
+        _log.error(Event.BASE_UNREADABLE, room=str(self._key), error=str(error))
+        waiting, self._waiting = self._waiting, {}
+        for session, _ in waiting:
+            session.close(CloseReason.TRY_AGAIN, "The document cannot be read right now.")
+
+    # --- deltas ---
+
+    def broadcast(self, frame: Frame, second: Frame | None, author: Member | None, now: float) -> None:
+        """Write to everybody at the head; the author of all of `frame` gets only the second."""
+        # A copy, because a write can find the socket full and take its session from the head.
+        readers = list(self._at_head.items())
+        others = len(readers)
+        for session, connection in readers:
+            if session.member is author:
+                others -= 1
+                if second is None:
+                    continue  # to whom nothing is written, the keep-alive is due
+                connection.send(second)
+            elif second is None:
+                connection.send(frame)
+            else:
+                connection.send_pair(frame, second)
+            session.last_sent = now
+        self._count_sent(others, frame)
+        if second is not None:
+            self._count_sent(len(readers), second)
+
+    def _count_sent(self, readers: int, frame: Frame) -> None:
+        self._metrics.frames_sent += readers
+        self._metrics.bytes_sent += readers * len(frame)
+
+
+def _message(head: Callable[[int], bytes], pieces: Pieces) -> Frame | LargeMessage:
+    """An update as a message, in one piece unless it is large."""
+    size = sum([len(piece) for piece in pieces])
+    pieces.insert(0, head(size))
+    return LargeMessage(pieces) if size > LARGE_BYTES else Frame(b"".join(pieces))

@@ -1,0 +1,108 @@
+"""Rooms that are compacted while people write in them: nothing changes for anybody, whenever the server dies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.support.editor import Editor
+from tests.support.server import ServerProcess, our_server
+
+pytestmark = pytest.mark.slow
+
+#: So low that a room is compacted after every few edits.
+EAGER = {"COLLAB_ROOMS__COMPACT_TAIL_BYTES": "400"}
+
+
+async def compactions(server: ServerProcess) -> float:
+    return (await server.metrics())["collab_compactions_total"]
+
+
+async def until_compacted(server: ServerProcess, times: float) -> None:
+    async with asyncio.timeout(20):
+        while await compactions(server) < times:  # noqa: ASYNC110 - a metric of another process
+            await asyncio.sleep(0.05)
+
+
+async def enter(server: ServerProcess, room: str) -> Editor:
+    editor = Editor()
+    await editor.connect(f"{server.url}/{room}")
+    return await editor.joined()
+
+
+async def write(editors: list[Editor], chance: random.Random, edits: int) -> None:
+    """Text, maps and deletions by all of them, as fast as a class."""
+    for n in range(edits):
+        editor = chance.choice(editors)
+        length = len(editor.text)
+        if length > 40 and chance.random() < 0.3:
+            start = chance.randrange(length - 20)
+            del editor.text[start : start + chance.randint(1, 20)]
+        elif chance.random() < 0.2:
+            editor.map[chance.choice("abc")] = {"n": n, "list": [n, None, "x"]}
+        else:
+            editor.text.insert(chance.randint(0, length), f"<{n}>")
+        await asyncio.sleep(0.001)
+
+
+def content(editor: Editor) -> tuple[str, str]:
+    # Yrs gives the keys of an object in any order.
+    return str(editor.text), json.dumps(editor.map.to_py(), sort_keys=True)
+
+
+async def equal(editors: list[Editor]) -> None:
+    async with asyncio.timeout(20):
+        while len({repr(content(editor)) for editor in editors}) > 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_a_class_writes_on_while_its_room_is_compacted(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    async with our_server(tmp_path, env=EAGER) as server:
+        editors = [await enter(server, "r") for _ in range(4)]
+        await write(editors, chance, 400)
+        await until_compacted(server, 3)
+        joiner = await enter(server, "r")
+        await equal([*editors, joiner])
+        offline = editors.pop()
+        await offline.leave()
+        offline.text.insert(0, "written offline")
+        await write(editors, chance, 200)
+        await offline.connect(f"{server.url}/r")
+        await offline.joined()
+        await equal([*editors, joiner, offline])
+        assert "written offline" in str(joiner.text)
+        wanted = content(joiner)
+        await server.kill9()
+        await server.start()
+        for editor in (*editors, joiner, offline):
+            await editor.connect(f"{server.url}/r")
+            await editor.joined()
+        late = await enter(server, "r")
+        await equal([*editors, joiner, offline, late])
+        assert content(late) == wanted, "the replicas bring back what was not saved yet"
+        for editor in [*editors, joiner, offline, late]:
+            await editor.leave()
+
+
+async def test_after_compaction_and_restart_the_room_opens_from_its_base(tmp_path: Path) -> None:
+    async with our_server(tmp_path, env=EAGER) as server:
+        ann = await enter(server, "r")
+        ann.hello()
+        for n in range(30):
+            ann.text.insert(0, f"<{n}> something that makes the tail long enough ")
+        ann.mark(1)
+        await ann.wait_saved(1)
+        await until_compacted(server, 1)
+        wanted = content(ann)
+        await ann.leave()
+        await server.restart()
+        opened = await enter(server, "r")
+        assert content(opened) == wanted
+        await opened.leave()
+        (line,) = server.logged("room_opened")[1:]
+        assert line["version"] >= 1

@@ -1,0 +1,231 @@
+"""Compaction of rooms: when, in which order, and what follows a failure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from collab_storage import StreamKey, UnavailableError
+
+from collab_server.rooms.limits import RoomLimits
+from collab_server.rooms.room import Room
+from collab_server.runtime.compactor import CompactionError, CompactionPolicy
+from collab_server.runtime.room_runner import RoomRunner
+from collab_server.types import RoomKey
+from collab_server.updates import BaseHead, DeletedRanges, scan
+from tests.support.update_bytes import one, string
+from tests.unit.runtime.worlds import Client, World
+
+KEY = RoomKey("default", "r")
+DOC = StreamKey("default", "r", "doc")
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World(compact_at=100)
+    await world.journal.open()
+    world.tasks.start(world.persister.run(), name="persister")
+    yield world
+    world.compact.gate.set()
+    world.journal.gate.set()
+    await world.tasks.close()
+    world.registry.close()
+
+
+def runner(world: World) -> RoomRunner:
+    found = world.registry.get(KEY)
+    assert found is not None
+    return found
+
+
+async def until(condition) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - it changes in many places
+            await asyncio.sleep(0.001)
+
+
+async def compacted(world: World, times: int = 1) -> None:
+    await until(lambda: world.metrics.compactions >= times)
+    # What follows the metric: the journal's rows go.
+    await until(lambda: not world.tasks.running("compact"))
+
+
+async def offsets(world: World) -> list[int]:
+    return [record.offset for record in await world.journal.read(DOC)]
+
+
+def text_of(client: Client) -> str:
+    client.heard()
+    return str(client.text)
+
+
+async def test_a_long_tail_becomes_the_base_and_its_rows_go(world: World) -> None:
+    ann = await world.synced()
+    ann.write("x" * 200)
+    await compacted(world)
+    room = runner(world).room
+    assert room.tail_bytes == 0
+    assert room.base_version == room.version == 1
+    assert await offsets(world) == []
+    ben = await world.synced()
+    await until(lambda: text_of(ben) == "x" * 200)
+
+
+async def test_a_short_tail_is_left(world: World) -> None:
+    ann = await world.synced()
+    ann.write("short")
+    await world.persister.saved()
+    assert world.compact.calls == 0
+
+
+async def test_editing_goes_on_meanwhile_and_follows_on_the_base(world: World) -> None:
+    ann, ben = await world.synced(), await world.synced()
+    world.compact.gate.clear()
+    ann.write("x" * 200)
+    await until(lambda: world.compact.calls == 1)
+    ann.write("after")
+    await until(lambda: text_of(ben) == "x" * 200 + "after")
+    world.compact.gate.set()
+    await compacted(world)
+    assert runner(world).room.tail_bytes < 30
+    assert await offsets(world) == [2]
+    ann.write("!")
+    joiner = await world.synced()
+    await until(lambda: text_of(joiner) == "x" * 200 + "after!")
+
+
+async def test_joiners_wait_for_the_base_and_hear_nothing_before_it(world: World) -> None:
+    ann = await world.synced()
+    ann.write("x" * 200)
+    await compacted(world)
+    ben = await world.joined()
+    ben.synchronise()
+    # The base is being read: an edit of somebody else comes meanwhile.
+    ann.write("y")
+    assert [kind.name for kind, _ in ben.heard()] == ["STEP_1"]
+    await until(lambda: text_of(ben) == "x" * 200 + "y")
+
+
+async def test_one_who_leaves_while_the_base_is_read_is_forgotten(world: World) -> None:
+    ann = await world.synced()
+    ann.write("x" * 200)
+    await compacted(world)
+    ben = await world.joined()
+    ben.synchronise()
+    ben.session.disconnected(1000)
+    carl = await world.synced()
+    await until(lambda: text_of(carl) == "x" * 200)
+    assert len(runner(world).readers) == 2
+
+
+async def test_who_is_past_the_base_does_not_wait(world: World) -> None:
+    ann = await world.synced()
+    ann.write("x" * 200)
+    await compacted(world)
+    ben = await world.synced()
+    await until(lambda: text_of(ben) == "x" * 200)
+    ben.session.disconnected(1000)
+    ann.write("y")
+    again = await world.joined()
+    again.doc, again.text = ben.doc, ben.text
+    again.synchronise()
+    assert text_of(again) == "x" * 200 + "y", "from the tail, in the same turn"
+
+
+async def test_a_slow_reader_that_was_overtaken_by_a_base_catches_up(world: World) -> None:
+    ann, ben = await world.synced(), await world.synced()
+    ben.session.writing_paused()
+    ann.write("x" * 200)
+    await compacted(world)
+    ann.write("y")
+    assert text_of(ben) == ""
+    ben.session.writing_resumed()
+    await until(lambda: text_of(ben) == "x" * 200 + "y")
+    ann.write("z")
+    await until(lambda: text_of(ben) == "x" * 200 + "yz")
+
+
+async def test_a_second_compaction_starts_from_the_first_base(world: World) -> None:
+    ann = await world.synced()
+    for n in range(1, 4):
+        ann.write("x" * 200)
+        await compacted(world, n)
+    assert len(world.bases._of("default", "r")) == 1, "older ones are dropped"
+    joiner = await world.synced()
+    await until(lambda: text_of(joiner) == "x" * 600)
+
+
+async def test_a_failure_costs_nothing_and_is_not_repeated_at_once(world: World) -> None:
+    world.compact.failure = CompactionError("the worker died")
+    ann = await world.synced()
+    ann.write("x" * 200)
+    await until(lambda: world.metrics.compactions_failed == 1)
+    ann.write("y" * 200)
+    await world.persister.saved()
+    assert world.compact.calls == 1
+    assert await offsets(world) == [1, 2]
+    joiner = await world.synced()
+    assert text_of(joiner) == "x" * 200 + "y" * 200
+
+
+async def test_a_base_that_lacks_something_is_not_taken(world: World) -> None:
+    world.compact.leave_out = 1
+    ann = await world.synced()
+    ann.write("x" * 50)
+    await world.persister.saved()
+    ann.write("y" * 200)
+    await until(lambda: world.metrics.compactions_failed == 1)
+    assert await offsets(world) == [1, 2], "no row goes"
+    assert runner(world).room.base_version == 0
+
+
+async def test_a_room_waits_with_unloading_until_it_is_compacted(world: World) -> None:
+    ann = await world.synced()
+    world.compact.gate.clear()
+    ann.write("x" * 200)
+    await until(lambda: world.compact.calls == 1)
+    open_runner = runner(world)
+    ann.session.disconnected(1000)
+    world.registry._lingering[KEY].cancel()
+    world.registry._start_unloading(open_runner)
+    await asyncio.sleep(0.01)
+    assert not open_runner.closed
+    world.compact.gate.set()
+    await until(lambda: open_runner.closed)
+    ben = await world.synced()
+    await until(lambda: text_of(ben) == "x" * 200)
+    assert runner(world) is not open_runner
+
+
+async def test_a_base_that_cannot_be_read_sends_joiners_away_and_nobody_else(world: World) -> None:
+    ann = await world.synced()
+    ann.write("x" * 200)
+    await compacted(world)
+
+    async def unreadable(*_: object) -> bytes:
+        raise UnavailableError("the disk is away")
+
+    world.bases.chunk = unreadable
+    ben = await world.joined()
+    ben.synchronise()
+    await until(lambda: ben.connection.closed is not None)
+    assert ben.connection.closed[0] == 1013
+    ann.write("y")
+    assert ann.connection.closed is None
+
+
+@pytest.mark.parametrize(("base_bytes", "tail_bytes", "due", "due_at_unload"), [
+    (0, 99, False, True), (0, 100, True, True), (0, 6, False, False), (4000, 999, False, True),
+    (4000, 1000, True, True), (4000, 62, False, False),
+])  # fmt: skip
+def test_when_it_is_worth_it(base_bytes: int, tail_bytes: int, due: bool, due_at_unload: bool) -> None:
+    policy = CompactionPolicy(tail_bytes=100)
+    room = Room(RoomLimits(), base=BaseHead({}, DeletedRanges(), 0, base_bytes))
+    head = len(string(""))
+    if tail_bytes >= 130:
+        head += 1
+    room.restore_delta(1, scan(one(string("x" * (tail_bytes - head)))))
+    assert room.tail_bytes == tail_bytes
+    assert policy.is_due(room) is due
+    assert policy.is_due(room, unloading=True) is due_at_unload
