@@ -1,4 +1,4 @@
-"""Rooms that are compacted while people write in them: nothing changes for anybody, whenever the server dies."""
+"""Rooms compacted while people write in them: nothing changes for anybody, whenever the server dies."""
 
 from __future__ import annotations
 
