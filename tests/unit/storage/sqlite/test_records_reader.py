@@ -35,7 +35,7 @@ async def journal(path: Path) -> AsyncIterator[SqliteJournal]:
     await journal.close()
 
 
-async def read(path: Path, *, after: int = -1, upto: int = 10, page: int = 1 << 20) -> list[Record]:
+def read(path: Path, *, after: int = -1, upto: int = 10, page: int = 1 << 20) -> list[Record]:
     records = read_records(path, KEY, after=after, upto=upto, max_page_bytes=page)
     return list(records)
 
@@ -46,8 +46,8 @@ async def test_the_records_between_two_offsets_come_in_order(
 ) -> None:
     for after, upto in ((-1, 10), (-1, 0), (1, 5), (2, 9), (5, 6), (9, 10)):
         expected = [record for record in RECORDS if after < record.offset <= upto]
-        assert await read(path, after=after, upto=upto, page=page) == expected
-    assert await read(path, after=5, upto=5) == []
+        assert read(path, after=after, upto=upto, page=page) == expected
+    assert read(path, after=5, upto=5) == []
 
 
 async def test_what_was_placed_and_what_was_not_are_both_read(path: Path, journal: SqliteJournal) -> None:
@@ -55,7 +55,7 @@ async def test_what_was_placed_and_what_was_not_are_both_read(path: Path, journa
     await journal.open()
     more = make_record(11)
     await journal.append([more])
-    assert await read(path, upto=11, page=300) == [*RECORDS, more]
+    assert read(path, upto=11, page=300) == [*RECORDS, more]
 
 
 async def test_what_is_appended_between_two_pages_is_seen(path: Path, journal: SqliteJournal) -> None:
@@ -69,8 +69,8 @@ async def test_records_that_were_removed_are_not_passed_over(path: Path, journal
     """Their base is older than another one: a base without them would lose them for ever."""
     await journal.remove(KEY, upto=2)
     with pytest.raises(GoneError, match="what stream 'doc' held after offset 1 was dropped"):
-        await read(path, after=1)
-    assert await read(path, after=2) == RECORDS[3:]
+        read(path, after=1)
+    assert read(path, after=2) == RECORDS[3:]
 
 
 async def test_records_removed_between_two_pages_are_missed(path: Path, journal: SqliteJournal) -> None:
@@ -94,14 +94,14 @@ async def test_records_removed_after_they_were_read_are_not_missed(
 async def test_a_room_that_is_not_there_is_gone(path: Path, journal: SqliteJournal) -> None:
     await journal.delete_room(KEY.tenant, KEY.room)
     with pytest.raises(GoneError):
-        await read(path)
+        read(path)
 
 
 @pytest.mark.parametrize("upto", [3, 8, 11, 100])
 async def test_the_last_record_must_be_there(path: Path, journal: SqliteJournal, upto: int) -> None:
     """A base is said to cover `upto`: that one was read, or there is no base."""
     with pytest.raises(UnreadableError, match=f"offset {upto}: the record is missing"):
-        await read(path, upto=upto)
+        read(path, upto=upto)
 
 
 @pytest.mark.parametrize("number", range(1, 8))
@@ -109,15 +109,15 @@ async def test_a_lost_record_is_damage(path: Path, journal: SqliteJournal, numbe
     await journal.close()
     change(path, f"DELETE FROM records WHERE id={number}; DELETE FROM places WHERE record_id={number};")
     with pytest.raises(UnreadableError, match=r"journal\.db"):
-        await read(path)
+        read(path)
 
 
 async def test_damage_after_what_was_asked_for_is_no_matter(path: Path, journal: SqliteJournal) -> None:
     await journal.close()
     change(path, "UPDATE records SET data=x'00' WHERE id>=6")
-    assert await read(path, upto=6) == RECORDS[:5]
+    assert read(path, upto=6) == RECORDS[:5]
     with pytest.raises(UnreadableError, match="offset 9"):
-        await read(path, upto=9)
+        read(path, upto=9)
 
 
 async def test_between_two_pages_nothing_is_held(path: Path, journal: SqliteJournal) -> None:
