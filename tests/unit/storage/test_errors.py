@@ -6,6 +6,7 @@ import pytest
 from collab_storage import (
     ConflictError,
     ForeignFileError,
+    GoneError,
     LockedError,
     NewerFormatError,
     Record,
@@ -18,7 +19,15 @@ from collab_storage import (
 
 @pytest.mark.parametrize(
     "kind",
-    [ConflictError, ForeignFileError, LockedError, NewerFormatError, UnavailableError, UnreadableError],
+    [
+        ConflictError,
+        ForeignFileError,
+        GoneError,
+        LockedError,
+        NewerFormatError,
+        UnavailableError,
+        UnreadableError,
+    ],
 )
 def test_there_is_one_tree(kind: type[Exception]) -> None:
     assert kind.__mro__[1] is StorageError
@@ -28,6 +37,14 @@ def test_damage_names_room_and_file() -> None:
     error = UnreadableError("bad", where="/d/journal.db", tenant="t", room="r", stream="doc", offset=3)
     assert str(error) == "/d/journal.db: room 'r' of tenant 't', stream 'doc', offset 3: bad"
     assert str(UnreadableError("bad", where="/d/journal.db")) == "/d/journal.db: bad"
+    base = UnreadableError("bad", where="/d/bases.db", tenant="t", room="r", offset=3)
+    assert str(base) == "/d/bases.db: room 'r' of tenant 't', offset 3: bad"
+
+
+def test_what_is_gone_names_room_and_file() -> None:
+    error = GoneError("base 7", where="/d/bases.db", tenant="t", room="r")
+    assert str(error) == "/d/bases.db: room 'r' of tenant 't': base 7 was dropped meanwhile"
+    assert (error.where, error.tenant, error.room) == ("/d/bases.db", "t", "r")
 
 
 def test_a_conflict_names_its_record() -> None:
