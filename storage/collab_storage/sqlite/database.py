@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
+from collab_storage.directories import sync_directory
 from collab_storage.errors import ForeignFileError, NewerFormatError, UnreadableError
 from collab_storage.sqlite.faults import translated
 
@@ -51,7 +52,7 @@ def create_if_absent(path: Path) -> None:
             leftover.unlink(missing_ok=True)
         _create(draft)
         os.replace(draft, path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
 
 
 def _create(draft: Path) -> None:
@@ -62,15 +63,6 @@ def _create(draft: Path) -> None:
         _migrate(connection, found=0)
     finally:
         connection.close()
-
-
-def _sync_directory(path: Path) -> None:
-    """Make the entries of a directory durable; SQLite does so for its own side files only."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def open_for_writing(path: Path, *, synchronous: Synchronous) -> sqlite3.Connection:
