@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.disk_model import SECTOR_BYTES, Directory, Disk, File, Truncate, Write
+from tests.support.disk_model import SECTOR_BYTES, Directory, Disk, File, Handle, Truncate, Write
 from tests.support.faulty_disk import FaultyDisk, require_fuse
 
 
@@ -23,7 +23,7 @@ def test_bytes_last_once_their_file_was_synced() -> None:
     disk, (file,) = disk_with("a")
     disk.root.sync()
     disk.change(file, Write(0, b"kept"))
-    disk.sync_file("/a", file)
+    disk.sync_file("/a", Handle(file))
     disk.change(file, Write(4, b" lost"))
     disk.change(file, Truncate(2))
     assert file.content == b"ke"
@@ -34,7 +34,7 @@ def test_bytes_last_once_their_file_was_synced() -> None:
 def test_a_name_lasts_once_its_directory_was_synced() -> None:
     disk, (file,) = disk_with("a")
     disk.change(file, Write(0, b"kept"))
-    disk.sync_file("/a", file)
+    disk.sync_file("/a", Handle(file))
     disk.cut_power(None)
     with pytest.raises(OSError) as caught:
         disk.find("/a")
@@ -66,9 +66,11 @@ def test_a_failed_sync_forgets_and_the_next_one_says_that_all_is_well() -> None:
     disk.root.sync()
     disk.failing_syncs = 1
     disk.change(file, Write(0, b"gone"))
+    handle = Handle(file)
     with pytest.raises(OSError):
-        disk.sync_file("/a", file)
-    disk.sync_file("/a", file)
+        disk.sync_file("/a", handle)
+    disk.sync_file("/a", handle)
+    assert disk.synced_after_failure == 1
     assert file.content == b"gone"
     disk.cut_power(None)
     assert file.content == b""

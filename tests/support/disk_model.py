@@ -75,6 +75,14 @@ class File:
 
 
 @dataclass(slots=True)
+class Handle:
+    """An open file; `failed` once a sync through it has failed."""
+
+    file: File
+    failed: bool = False
+
+
+@dataclass(slots=True)
 class Directory:
     """Names to files and directories; a rename within it is one change."""
 
@@ -123,6 +131,8 @@ class Disk:
         self.failing_syncs = 0
         self.failing_suffix = ""
         self.failed_syncs = 0
+        #: Syncs that succeeded through a handle through which one had failed.
+        self.synced_after_failure = 0
 
     def find(self, path: str) -> Node:
         """The file or directory at an absolute path. Raises OSError."""
@@ -158,14 +168,16 @@ class Disk:
             raise OSError(errno.EXDEV, new)
         old_parent.change({old_name: None, new_name: self.find(old)})
 
-    def sync_file(self, path: str, file: File) -> None:
-        """Raises OSError, having forgotten the bytes, while a failure is on order."""
+    def sync_file(self, path: str, handle: Handle) -> None:
+        """Raises OSError while a failure is on order; the bytes are forgotten then."""
         if self.broken or (self.failing_syncs and path.endswith(self.failing_suffix)):
             self.failing_syncs = max(0, self.failing_syncs - 1)
             self.failed_syncs += 1
-            file.fail_sync()
+            handle.failed = True
+            handle.file.fail_sync()
             raise OSError(errno.EIO, path)
-        file.sync()
+        self.synced_after_failure += handle.failed
+        handle.file.sync()
 
     def cut_power(self, chance: random.Random | None) -> None:
         """Lose all that was not synced, or, given `chance`, a part of it, sector by sector."""

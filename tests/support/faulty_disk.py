@@ -92,8 +92,11 @@ class FaultyDisk(AbstractAsyncContextManager["FaultyDisk"]):
 
     async def failed_syncs(self) -> int:
         """Syncs that have failed so far."""
-        answer = await self._order(do="count")
-        return int(answer["failed_syncs"])
+        return int((await self._order(do="count"))["failed_syncs"])
+
+    async def synced_after_failure(self) -> int:
+        """Syncs that succeeded through a handle through which one had failed."""
+        return int((await self._order(do="count"))["synced_after_failure"])
 
     async def _order(self, **order: Any) -> dict[str, Any]:
         assert self._process is not None

@@ -24,7 +24,7 @@ os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
 
 import mfusepy  # type: ignore[import-untyped]
 
-from tests.support.disk_model import Directory, Disk, File, Truncate, Write
+from tests.support.disk_model import Directory, Disk, File, Handle, Truncate, Write
 
 
 class Operations(mfusepy.Operations):  # type: ignore[misc]
@@ -36,7 +36,7 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
         self._disk = disk
         self._lock = lock
         self._mounted = mounted
-        self._open: dict[int, File] = {}
+        self._open: dict[int, Handle] = {}
         self._next = 0
 
     def init(self, path: str) -> None:
@@ -44,7 +44,7 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, Any]:
         with self._lock:
-            node = self._open[fh] if fh else self._disk.find(path)
+            node = self._open[fh].file if fh else self._disk.find(path)
             now = time.time_ns()
             times = {"st_atime": now, "st_mtime": now, "st_ctime": now}
             if isinstance(node, Directory):
@@ -59,7 +59,7 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
 
     def _handle(self, file: File) -> int:
         self._next += 1
-        self._open[self._next] = file
+        self._open[self._next] = Handle(file)
         return self._next
 
     def create(self, path: str, mode: int, fi: Any = None) -> int:
@@ -80,16 +80,16 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
         with self._lock:
-            return bytes(self._open[fh].content[offset : offset + size])
+            return bytes(self._open[fh].file.content[offset : offset + size])
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
         with self._lock:
-            self._disk.change(self._open[fh], Write(offset, data))
+            self._disk.change(self._open[fh].file, Write(offset, data))
         return len(data)
 
     def truncate(self, path: str, length: int, fh: int | None = None) -> int:
         with self._lock:
-            self._disk.change(self._open[fh] if fh else self._disk.file(path), Truncate(length))
+            self._disk.change(self._open[fh].file if fh else self._disk.file(path), Truncate(length))
         return 0
 
     def fsync(self, path: str, datasync: int, fh: int) -> int:
@@ -167,7 +167,7 @@ class Orders:
                 disk.broken, disk.failing_syncs = False, 0
             case "fail_syncs":
                 disk.failing_suffix, disk.failing_syncs = order["suffix"], order["count"]
-        return {"failed_syncs": disk.failed_syncs}
+        return {"failed_syncs": disk.failed_syncs, "synced_after_failure": disk.synced_after_failure}
 
     def _unmount(self, *options: str) -> None:
         subprocess.run(["umount", *options, self._mount], check=True)

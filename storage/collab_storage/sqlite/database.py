@@ -83,6 +83,16 @@ def open_for_writing(path: Path, *, synchronous: Synchronous) -> sqlite3.Connect
     return connection
 
 
+def settle_log(connection: sqlite3.Connection, *, where: str) -> None:
+    """Copy the write-ahead log that an earlier process left into the file, and begin it anew.
+
+    A sync of that process may have failed. The kernel then still shows a log that has a hole on the disk, and
+    syncs no more of it than what is written from now on: after a power cut nothing behind the hole is read.
+    """
+    with translated(where):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """A further connection to a file that a writer has opened; it can change nothing."""
     connection = _connect(path)
