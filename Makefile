@@ -58,7 +58,7 @@ $(STAMPS)/tests-oracle-node: tests/oracle/node/package-lock.json
 	@mkdir -p $(@D) && touch $@
 
 # Debian's packages that tests start, and the file of each by which to know that it is there.
-PACKAGES := chromium:/usr/bin/chromium fuse3:/usr/bin/fusermount3 strace:/usr/bin/strace faketime:/usr/bin/faketime
+PACKAGES := chromium:/usr/bin/chromium fuse3:/usr/bin/fusermount3 strace:/usr/bin/strace
 
 packages: ## Install what the tests need from Debian
 	@missing=; for entry in $(PACKAGES); do test -e "$${entry#*:}" || missing+=" $${entry%%:*}"; done; \
