@@ -13,7 +13,7 @@ ARGS ?=
 # More for pytest, as in `make test-fast PYTEST="-k rooms"`.
 PYTEST ?=
 
-.PHONY: help setup run check test-fast test bench soak docs clean test-setup browser
+.PHONY: help setup run check test-fast test bench soak docs clean test-setup packages
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,10 +57,14 @@ $(STAMPS)/tests-oracle-node: tests/oracle/node/package-lock.json
 	cd tests/oracle/node && npm ci --no-audit --no-fund
 	@mkdir -p $(@D) && touch $@
 
-browser:
-	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; }
+# Debian's packages that tests start, and the file of each by which to know that it is there.
+PACKAGES := chromium:/usr/bin/chromium fuse3:/usr/bin/fusermount3 strace:/usr/bin/strace
 
-test-setup: setup browser $(STAMPS)/tests-node $(STAMPS)/tests-oracle-node
+packages: ## Install what the tests need from Debian
+	@missing=; for entry in $(PACKAGES); do test -e "$${entry#*:}" || missing+=" $${entry%%:*}"; done; \
+	test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; }
+
+test-setup: setup packages $(STAMPS)/tests-node $(STAMPS)/tests-oracle-node
 
 test-fast: $(STAMPS)/venv ## The tests that take under two minutes together
 	$(BIN)/pytest -m "not slow and not soak" $(PYTEST)

@@ -58,8 +58,8 @@ class FrameReceiver(WSListener):
         """The bytes are no frames; `code` is the close code for it. Comes after all good frames before it."""
 
     @abstractmethod
-    def batch_done(self) -> None:
-        """All frames of one read were delivered."""
+    def batch_done(self, read_bytes: int) -> None:
+        """All frames of one read of so many bytes were delivered."""
 
     @abstractmethod
     def more_to_read(self) -> None:
@@ -91,7 +91,7 @@ class FrameParser(WSProtocol):  # type: ignore[misc]
         receiver.last_received = self._time()
         WSProtocol.buffer_updated(self, nbytes)
         if receiver.batch_pending:
-            receiver.batch_done()
+            receiver.batch_done(nbytes)
         if receiver.failure:
             receiver.parser_failed(receiver.failure)
         elif nbytes == self._room:

@@ -49,6 +49,10 @@ _LARGE_FRAME_BYTES = 64 * 1024
 _VERY_LARGE_FRAME_BYTES = 256 * 1024
 _LARGE_FRAME_PAUSE_SECONDS = 5.0
 
+#: What a remote may still send after our close before it is no longer parsed, however large a frame it began:
+#: who was refused must not fill our memory while its own close is awaited.
+_CLOSING_BYTES = 64 * 1024
+
 
 class _State(IntEnum):
     OPEN = 0
@@ -77,23 +81,9 @@ class FastConnection(FrameReceiver):
     """Implements `runtime.connection.Connection`."""
 
     __slots__ = (
-        "_gate",
-        "_handler",
-        "_has_large_parser",
-        "_is_plain",
-        "_large",
-        "_large_until",
-        "_loop",
-        "_on_gone",
-        "_pong_debt",
-        "_pongs",
-        "_reader",
-        "_remote_code",
-        "_settings",
-        "_state",
-        "_timer",
-        "_transport",
-        "_write",
+        "_closing_bytes", "_gate", "_handler", "_has_large_parser", "_is_plain", "_large", "_large_until",
+        "_loop", "_on_gone", "_pong_debt", "_pongs", "_reader", "_remote_code", "_settings", "_state",
+        "_timer", "_transport", "_write",
     )  # fmt: skip
 
     def __init__(
@@ -120,6 +110,7 @@ class FastConnection(FrameReceiver):
         self._large_until = 0.0
         self._pongs: bytearray | None = None
         self._pong_debt = 0
+        self._closing_bytes = 0
         self._remote_code: int | None = None
         self._timer: asyncio.TimerHandle | None = None
         #: A message that is sent in fragments, and what is to follow it.
@@ -239,6 +230,7 @@ class FastConnection(FrameReceiver):
         if waiting and isinstance(waiting[-1], RemoteClose):
             self._remote_closed(waiting[-1].code)
         else:
+            self.batch_pending = True
             self._transport.resume_reading()
 
     def abort(self) -> None:
@@ -290,6 +282,15 @@ class FastConnection(FrameReceiver):
         self.failure = code
         if self._state is _OPEN:
             self._write_close(close_payload(code, reason))
+        self._linger()
+
+    def _count_after_close(self, read_bytes: int) -> None:
+        self._closing_bytes += read_bytes
+        if self._closing_bytes > _CLOSING_BYTES:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Read no more frames; the parser's buffer goes with it."""
         self._leave_open(_State.ENDING)
         linger(self._transport, seconds=self._settings.close_timeout_seconds, on_lost=self._lost)
 
@@ -392,7 +393,10 @@ class FastConnection(FrameReceiver):
 
     # --- pings of the remote, answered together, once per read ---
 
-    def batch_done(self) -> None:
+    def batch_done(self, read_bytes: int) -> None:
+        if self._state is _State.CLOSING:
+            self._count_after_close(read_bytes)
+            return
         self.batch_pending = False
         self._flush_pongs()
         self._refresh_plain()

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from typing import Protocol, TypeGuard
 
 import structlog
-from collab_storage import ConflictError, Journal, Record, StorageError, StreamKey, UnreadableError
+from collab_storage import (
+    ConflictError,
+    Journal,
+    Record,
+    StorageError,
+    StreamKey,
+    UnavailableError,
+    UnreadableError,
+)
 
 from collab_server.config import StorageSettings
 from collab_server.observability.events import Event
@@ -24,6 +32,8 @@ _log = structlog.get_logger(__name__)
 #: One commit takes no more than this, so that a backlog is saved in steps.
 _MAX_COMMIT_BYTES = 8_000_000
 _FIRST_RETRY_SECONDS = 0.1
+#: A disk can also hang: after this long without an answer it counts as failing, so nobody new is sent here.
+_SILENT_SECONDS = 3.0
 
 
 class Owner(Protocol):
@@ -72,7 +82,7 @@ class Persister:
 
     @property
     def failing(self) -> bool:
-        """Whether the last attempt to save failed."""
+        """Whether the last attempt to save failed, or does not end."""
         return self._failures > 0
 
     @property
@@ -165,7 +175,7 @@ class Persister:
         while records:
             started = loop.time()
             try:
-                await self._journal.append(records)
+                await self._attempt(records)
             except Exception as error:  # noqa: BLE001 - also what no store should raise is tried again
                 if _is_final(error):
                     return error
@@ -174,6 +184,17 @@ class Persister:
                 self._succeeded(loop.time() - started, len(records))
                 break
         return None
+
+    async def _attempt(self, records: list[Record]) -> None:
+        silence = asyncio.get_running_loop().call_later(_SILENT_SECONDS, self._is_silent, len(records))
+        try:
+            await self._journal.append(records)
+        finally:
+            silence.cancel()
+
+    def _is_silent(self, records: int) -> None:
+        """The journal has not answered, and may yet: the attempt is waited for, however long."""
+        self._failed(UnavailableError(f"no answer from the journal for {_SILENT_SECONDS:g} s"), records)
 
     def _failed(self, error: Exception, records: int) -> float:
         """Note a failure; seconds until the next attempt."""

@@ -408,10 +408,10 @@ class Session:
         return now - max(self._paused_at, self._last_taken) > self._settings.send_stall_seconds
 
     def _check_alive(self, now: float) -> None:
-        silence = now - max(self.connection.last_received, self._last_taken)
-        if silence < self._settings.ping_seconds:
+        heard_at = max(self.connection.last_received, self._last_taken)
+        if now - heard_at < self._settings.ping_seconds:
             self._pinged_at = None
-        elif self._pinged_at is None:
+        elif self._pinged_at is None or heard_at >= self._pinged_at:
             self._pinged_at = now
             self.connection.ping()
         elif now - self._pinged_at > self._settings.pong_seconds:

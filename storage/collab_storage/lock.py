@@ -15,6 +15,7 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+from collab_storage.directories import make_directory
 from collab_storage.errors import LockedError
 
 LOCK_FILE = "lock"
@@ -34,7 +35,7 @@ class DirectoryLock:
 
     def acquire(self) -> None:
         """Take the directory, made if it is missing. Raises LockedError, naming the holder, and OSError."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        make_directory(self._directory)
         path = self._directory / LOCK_FILE
         with _guard:
             if path.exists() and _identity(path) in _held:

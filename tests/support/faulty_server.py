@@ -1,25 +1,34 @@
 """The real server with one fault in how it makes edits durable: proof that the durability tests notice.
 
 Run as `python tests/support/faulty_server.py FAULT serve …`. Replaces one public method before the command
-line runs; nothing of this is in the product.
+line runs; nothing of this is in the product. With FAULT_TRIGGER in the environment, a fault of the journal
+begins when there is a file of that name; FAULT_SECONDS is how long a slow commit takes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
-from collab_storage import Record, StorageError
+from collab_storage import Record, StorageError, UnavailableError
 from collab_storage.sqlite import SqliteJournal
+from collab_storage.sqlite.writer import Writer
 
 from collab_server.cli import main
 from collab_server.runtime.persister import Owner, Persister
 
 #: How long after its acknowledgement a lying disk really has the rows.
 LATE_SECONDS = 0.1
-SLOW_SECONDS = 1.5
+SLOW_SECONDS = float(os.environ.get("FAULT_SECONDS", "1.5"))
+TRIGGER = os.environ.get("FAULT_TRIGGER")
+
+
+def has_begun() -> bool:
+    return TRIGGER is None or os.path.exists(TRIGGER)
 
 
 def acknowledge_first() -> None:
@@ -59,7 +68,8 @@ def commit_slowly() -> None:
     append = SqliteJournal.append
 
     async def slow(self: SqliteJournal, records: Sequence[Record]) -> None:
-        await asyncio.sleep(SLOW_SECONDS)
+        if has_begun():
+            await asyncio.sleep(SLOW_SECONDS)
         await append(self, records)
 
     SqliteJournal.append = slow  # type: ignore[method-assign]
@@ -67,11 +77,38 @@ def commit_slowly() -> None:
 
 def never_commit() -> None:
     """A disk that neither fails nor answers."""
+    append = SqliteJournal.append
 
     async def stuck(self: SqliteJournal, records: Sequence[Record]) -> None:
-        await asyncio.Event().wait()
+        if has_begun():
+            await asyncio.Event().wait()
+        await append(self, records)
 
     SqliteJournal.append = stuck  # type: ignore[method-assign]
+
+
+def fail_to_commit() -> None:
+    """A disk that refuses everything."""
+    append = SqliteJournal.append
+
+    async def failing(self: SqliteJournal, records: Sequence[Record]) -> None:
+        if has_begun():
+            raise UnavailableError("the disk refuses everything")
+        await append(self, records)
+
+    SqliteJournal.append = failing  # type: ignore[method-assign]
+
+
+def hang_in_the_disk() -> None:
+    """A call into the disk that never returns, on the thread that made it: it cannot be cancelled."""
+    append = Writer.append
+
+    def hanging(self: Writer, records: Sequence[Record]) -> None:
+        if has_begun():
+            threading.Event().wait()
+        append(self, records)
+
+    Writer.append = hanging  # type: ignore[method-assign]
 
 
 class _Deaf:
@@ -89,6 +126,8 @@ FAULTS = {
     "write-late": write_late,
     "slow-commit": commit_slowly,
     "stuck-commit": never_commit,
+    "failing-commit": fail_to_commit,
+    "hanging-disk": hang_in_the_disk,
 }
 
 

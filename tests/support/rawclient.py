@@ -145,7 +145,10 @@ class RawClient:
 
     async def abort(self) -> None:
         """Drop the connection without a word. Idempotent."""
-        self._writer.transport.abort()
+        transport = self._writer.transport
+        # asyncio forgets to count the end of a transport that was closed with bytes still to write.
+        if transport.get_protocol() is not None:
+            transport.abort()
         await self._task
 
     async def _read(self) -> None:

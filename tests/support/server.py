@@ -43,7 +43,7 @@ class ServerProcess:
         env: Mapping[str, str] | None = None,
         port_flag: str | None = "--port",
     ) -> None:
-        self._command = list(command)
+        self.command = list(command)
         self._port_flag = port_flag
         self._env = {**os.environ, **(env or {})}
         self._changes = Changes()
@@ -107,7 +107,7 @@ class ServerProcess:
         ready_before = len(self.logged("server_ready"))
         began = asyncio.get_running_loop().time()
         self._process = await asyncio.create_subprocess_exec(
-            *self._command,
+            *self.command,
             *((self._port_flag, str(self.port)) if self._port_flag else (str(self.port),)),
             env=self._env,
             stdin=asyncio.subprocess.DEVNULL,

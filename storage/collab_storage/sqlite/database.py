@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
+from collab_storage.directories import sync_directory
 from collab_storage.errors import ForeignFileError, NewerFormatError, StorageError, UnreadableError
 from collab_storage.sqlite.faults import translated
 
@@ -79,7 +80,7 @@ def create_if_absent(path: Path, kind: FileKind) -> None:
             leftover.unlink(missing_ok=True)
         _create(draft, kind)
         os.replace(draft, path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
 
 
 def _create(draft: Path, kind: FileKind) -> None:
@@ -90,15 +91,6 @@ def _create(draft: Path, kind: FileKind) -> None:
         _migrate(connection, kind, found=0)
     finally:
         connection.close()
-
-
-def _sync_directory(path: Path) -> None:
-    """Make the entries of a directory durable; SQLite does so for its own side files only."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def open_for_writing(
@@ -125,6 +117,16 @@ def open_for_writing(
         connection.close()
         raise
     return connection
+
+
+def settle_log(connection: sqlite3.Connection, *, where: str) -> None:
+    """Copy the write-ahead log that an earlier process left into the file, and begin it anew.
+
+    A sync of that process may have failed. The kernel then still shows a log that has a hole on the disk, and
+    syncs no more of it than what is written from now on: after a power cut nothing behind the hole is read.
+    """
+    with translated(where):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def open_for_reading(path: Path, kind: FileKind) -> sqlite3.Connection:

@@ -21,6 +21,7 @@ from collab_storage.sqlite.database import (
     create_if_absent,
     open_for_reading,
     open_for_writing,
+    settle_log,
 )
 from collab_storage.sqlite.reader import Reader
 from collab_storage.sqlite.thread import ConnectionThread
@@ -43,7 +44,7 @@ class SqliteJournal:
     async def open(self) -> None:
         await asyncio.to_thread(create_if_absent, self._path, JOURNAL)
         try:
-            self._writing = await self._open_writer()
+            self._writing = await self._open_writer(first=True)
             thread = ConnectionThread(partial(open_for_reading, self._path, JOURNAL))
             self._reading = thread, Reader(await thread.start(), where=self._where)
             await self._purge()
@@ -51,12 +52,14 @@ class SqliteJournal:
             await self._close_all()
             raise
 
-    async def _open_writer(self) -> tuple[ConnectionThread, Writer]:
+    async def _open_writer(self, *, first: bool = False) -> tuple[ConnectionThread, Writer]:
         thread = ConnectionThread(
             partial(open_for_writing, self._path, JOURNAL, synchronous=self._synchronous)
         )
         connection = await thread.start()
         try:
+            if first:
+                await thread.run(settle_log, connection, where=self._where)
             return thread, await thread.run(Writer, connection, where=self._where)
         except BaseException:
             await thread.close()

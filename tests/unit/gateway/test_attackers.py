@@ -86,6 +86,23 @@ async def test_a_frame_that_claims_to_be_larger_than_the_limit(gateway: Gateway)
     assert session.messages == []
 
 
+async def test_a_frame_that_is_begun_after_our_close_is_not_kept(gateway: Gateway) -> None:
+    """Story: twenty clients that were refused filled 925 MB while their own close was awaited."""
+    peer, session = await gateway.open()
+    before = await asyncio.to_thread(resident)
+    session.connection.close(4403, "not for you")
+    peer.write(b"\x82\xff" + (40_000_000).to_bytes(8, "big") + b"\0\0\0\0")
+
+    await pour(peer, b"x" * 100_000, times=390)
+
+    assert await asyncio.to_thread(resident) - before < MOST_BYTES
+    assert await peer.frame() == (8, b"\x11\x33not for you")
+    assert await peer.all() == b""
+    await peer.drop()
+    assert session.messages == []
+    await session.end()
+
+
 async def test_frames_of_4_megabytes_leave_nothing_behind(gateway: Gateway) -> None:
     """The parser's own buffer never shrinks: 30 such clients would keep more than 100 MB."""
     peers = [await gateway.open() for _ in range(10)]

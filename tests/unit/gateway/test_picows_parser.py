@@ -41,8 +41,8 @@ class Receiver(FrameReceiver):
     def parser_failed(self, code: int) -> None:
         self.seen.append(f"failed {code}")
 
-    def batch_done(self) -> None:
-        self.seen.append("batch done")
+    def batch_done(self, read_bytes: int) -> None:
+        self.seen.append(f"batch of {read_bytes} done")
 
     def more_to_read(self) -> None:
         self.full_reads += 1
@@ -152,7 +152,7 @@ async def test_a_receiver_hears_of_the_end_of_a_read_when_it_asks() -> None:
 
     parse(receiver, client_frame(2, b"a") + client_frame(2, b"b"))
 
-    assert receiver.seen == [(2, b"a"), (2, b"b"), "batch done"]
+    assert receiver.seen == [(2, b"a"), (2, b"b"), "batch of 14 done"]
 
 
 async def test_the_end_of_the_stream_closes_the_transport() -> None:

@@ -101,6 +101,34 @@ async def test_what_comes_within_an_interval_shares_a_commit_and_is_acknowledged
     assert (bench.metrics.commits, bench.metrics.records_committed) == (2, 6)
 
 
+async def test_a_journal_that_does_not_answer_is_failing_until_it_does(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Story: with a disk that hung, the server said that it was ready for more people, for ever."""
+    monkeypatch.setattr("collab_server.runtime.persister._SILENT_SECONDS", 0.01)
+    bench.journal.gate.clear()
+    bench.submit(1)
+    async with asyncio.timeout(5):
+        while not bench.persister.failing:  # noqa: ASYNC110
+            # It is what readiness asks; nothing tells of it.
+            await asyncio.sleep(0.005)
+    assert (bench.metrics.save_failures, bench.acknowledged) == (1, [])
+    bench.journal.gate.set()
+    await bench.persister.saved()
+    assert not bench.persister.failing
+    assert bench.acknowledged == [1]
+
+
+async def test_the_pause_between_two_attempts_is_no_silence(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collab_server.runtime.persister._SILENT_SECONDS", 0.005)
+    bench.journal.failures = 2
+    bench.submit(1)
+    await bench.persister.saved()
+    assert bench.metrics.save_failures == 2
+
+
 async def test_nothing_is_acknowledged_before_the_commit_returns(bench: Bench) -> None:
     bench.journal.gate.clear()
     bench.submit(1)

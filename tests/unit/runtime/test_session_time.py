@@ -199,6 +199,18 @@ async def test_who_does_not_answer_a_ping_is_given_up(world: World) -> None:
     assert ann.connection.aborted
 
 
+async def test_each_answered_ping_counts_however_seldom_it_is_looked_at(world: World) -> None:
+    """Story: with pings as frequent as the looks, no look ever found the silence shorter than a ping's, so
+    clients that had answered every ping were dropped."""
+    ann = await world.synced()
+    now = asyncio.get_running_loop().time()
+    for look in range(1, 10):
+        ann.session.tick(now + 21 * look)
+        assert ann.connection.pings == look
+        ann.connection.last_received = now + 21 * look
+    assert not ann.connection.aborted
+
+
 async def test_a_slow_reader_that_still_takes_bytes_lives(world: World) -> None:
     ann = await world.synced()
     now = asyncio.get_running_loop().time()
