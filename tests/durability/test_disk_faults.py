@@ -14,8 +14,9 @@ from tests.durability.crowd import Outcome, examine, text_in, work_until_killed
 from tests.durability.test_kill import seed, tables_of
 from tests.interop.attack import ROOM, Scene, scene
 from tests.support.editor import Editor
-from tests.support.faulty_disk import FaultyDisk, require_fuse, require_mounts
-from tests.support.server import ServerProcess, our_server
+from tests.support.faulty_disk import FaultyDisk
+from tests.support.mounts import require_fuse, require_mounts
+from tests.support.server import ServerProcess
 from tests.support.small_disk import SmallDisk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -109,7 +110,7 @@ async def test_a_full_disk(tmp_path: Path) -> None:
 
 
 async def test_a_disk_that_breaks(disk: FaultyDisk) -> None:
-    async with our_server(disk.mount / "data") as server:
+    async with disk.server() as server:
         text = await survive(server, fail=disk.break_down, repair=disk.mend)
         await server.kill9()
         await disk.cut_power()
@@ -130,7 +131,7 @@ async def test_a_sync_of_the_database_that_failed_is_made_good(disk: FaultyDisk)
 
 
 async def syncs_may_fail(disk: FaultyDisk, suffix: str) -> None:
-    async with our_server(disk.mount / "data") as server:
+    async with disk.server() as server:
         async with scene(server) as target:
             target.peers.writer.hello()
             for failures in range(SYNC_FAILURES):
@@ -162,7 +163,7 @@ async def test_what_a_failed_sync_left_in_the_cache_is_not_built_upon(disk: Faul
     is gone after a power cut."""
     chance = random.Random(number := seed())
     outcome = Outcome()
-    server = our_server(disk.mount / "data")
+    server = disk.server()
     async with server:
         before = tables_of(0)
         await work_until_killed(server, before, None, chance)

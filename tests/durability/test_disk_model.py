@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.disk_model import SECTOR_BYTES, Directory, Disk, File, Handle, Truncate, Write
-from tests.support.faulty_disk import FaultyDisk, require_fuse
+from tests.support.faulty_disk import FaultyDisk
+from tests.support.mounts import require_fuse
 
 
 def disk_with(*names: str) -> tuple[Disk, list[File]]:
@@ -92,13 +93,13 @@ def test_by_chance_a_part_of_what_was_not_synced_is_kept_by_sectors() -> None:
 async def test_the_kernel_sees_the_same(tmp_path: Path) -> None:
     require_fuse()
     async with FaultyDisk(tmp_path / "disk") as disk:
-        file = os.open(disk.mount / "a", os.O_RDWR | os.O_CREAT)
-        directory = os.open(disk.mount, os.O_RDONLY)
+        file = os.open(disk.seen / "a", os.O_RDWR | os.O_CREAT)
+        directory = os.open(disk.seen, os.O_RDONLY)
         os.write(file, b"kept")
         os.fsync(file)
         os.fsync(directory)
         os.write(file, b" lost")
-        (disk.mount / "b").write_bytes(b"lost")
+        (disk.seen / "b").write_bytes(b"lost")
         await disk.fail_syncs(1)
         with pytest.raises(OSError) as caught:
             os.fsync(file)
@@ -107,5 +108,5 @@ async def test_the_kernel_sees_the_same(tmp_path: Path) -> None:
         os.close(file)
         os.close(directory)
         await disk.cut_power()
-        assert os.listdir(disk.mount) == ["a"]
-        assert (disk.mount / "a").read_bytes() == b"kept"
+        assert os.listdir(disk.seen) == ["a"]
+        assert (disk.seen / "a").read_bytes() == b"kept"

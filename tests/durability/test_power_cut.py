@@ -14,8 +14,8 @@ import pytest
 
 from tests.durability.crowd import Outcome, examine, numbers_in, text_in, work_until_killed
 from tests.durability.test_kill import seed, tables_of
-from tests.support.faulty_disk import FaultyDisk, require_fuse
-from tests.support.server import our_server
+from tests.support.faulty_disk import FaultyDisk
+from tests.support.mounts import require_fuse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -38,7 +38,7 @@ async def cut_often(disk: FaultyDisk, cuts: int, *, env: Mapping[str, str] | Non
     number, outcome = seed(), Outcome()
     chance = random.Random(number)
     # Made by the server, so that the directory itself is among the things that can be lost.
-    server = our_server(disk.mount / "school" / "data", env=env)
+    server = disk.server("school/data", env=env)
     await server.start()
     try:
         for round_number in range(cuts):

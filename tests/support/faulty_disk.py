@@ -1,60 +1,37 @@
 """A mounted disk with faults to order, for a data directory: cut its power, fail its syncs, break it.
 
-Owns the process of `fuse_disk.py` and says why a machine cannot mount. `disk_model.py` says what faults mean.
+Owns the process of `fuse_disk.py`, which alone keeps it mounted. `disk_model.py` says what faults mean.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import pytest
-
+from tests.support.mounts import inside
+from tests.support.server import ServerProcess, our_server
 from tests.support.waiting import PATIENCE
 
 PROGRAM = Path(__file__).with_name("fuse_disk.py")
 
 
-def require_mounts() -> None:
-    """Skip where the kernel lets nobody mount, with the reason. A missing package is a failure."""
-    for command, package in (("unshare", "util-linux"), ("fusermount3", "fuse3")):
-        if shutil.which(command) is None:
-            pytest.fail(f"{command} is missing: `make packages` installs {package}")
-    trial = subprocess.run(
-        ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, text=True, check=False
-    )
-    if trial.returncode != 0:
-        pytest.skip(f"this machine does not let us mount: {trial.stderr.strip()}")
-
-
-def require_fuse() -> None:
-    """As `require_mounts`, and FUSE besides."""
-    require_mounts()
-    try:
-        with open("/dev/fuse", "rb"):
-            pass
-    except OSError as error:
-        pytest.skip(f"this machine has no FUSE: {error}")
-
-
 class FaultyDisk(AbstractAsyncContextManager["FaultyDisk"]):
-    """A disk mounted at `mount`, empty at first."""
+    """A disk mounted at `mount` for the servers that it makes alone, empty at first."""
 
     def __init__(self, mount: Path) -> None:
-        self.mount = mount
+        self._mount = mount
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
-        self.mount.mkdir(parents=True, exist_ok=True)
+        self._mount.mkdir(parents=True)
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, str(PROGRAM), str(self.mount),
+            "unshare", "-m", sys.executable, str(PROGRAM), str(self._mount),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert await self._answer() == {"mounted": True}
@@ -74,6 +51,21 @@ class FaultyDisk(AbstractAsyncContextManager["FaultyDisk"]):
             process.kill()
             await process.wait()
             raise
+
+    def server(self, directory: str = "data", *, env: Mapping[str, str] | None = None) -> ServerProcess:
+        """The real server with its data in a directory of this disk."""
+        command = our_server(self._mount / directory).command
+        return ServerProcess(inside(self._pid, command), env=env)
+
+    @property
+    def seen(self) -> Path:
+        """The disk as a path for the test's own process."""
+        return Path(f"/proc/{self._pid}/root{self._mount}")
+
+    @property
+    def _pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     async def cut_power(self, seed: int | None = None) -> None:
         """Lose what was not synced: all of it, or with a seed a random part. Nothing may be open."""

@@ -1,6 +1,6 @@
 """Two megabytes for a data directory: a tmpfs that can be filled to the last byte and emptied again.
 
-It lives in a mount namespace of its own, which ends with the process that holds it, so nothing stays mounted.
+It ends with the process that holds its mount namespace, so nothing stays mounted.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Self
 
 import pytest
 
+from tests.support.mounts import inside
 from tests.support.server import ServerProcess, our_server
 from tests.support.waiting import PATIENCE
 
@@ -49,8 +50,7 @@ class SmallDisk(AbstractAsyncContextManager["SmallDisk"]):
     def server(self) -> ServerProcess:
         """The real server with its data on this disk."""
         assert self._holder is not None
-        enter = ["nsenter", f"--mount=/proc/{self._holder.pid}/ns/mnt", "--"]
-        return ServerProcess([*enter, *our_server(self._mount / "data").command])
+        return ServerProcess(inside(self._holder.pid, our_server(self._mount / "data").command))
 
     @property
     def _ballast(self) -> Path:

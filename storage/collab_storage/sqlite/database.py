@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Literal
 
 from collab_storage.directories import sync_directory
-from collab_storage.errors import ForeignFileError, NewerFormatError, StorageError, UnreadableError
+from collab_storage.errors import (
+    ForeignFileError,
+    NewerFormatError,
+    StorageError,
+    UnavailableError,
+    UnreadableError,
+)
 from collab_storage.sqlite.faults import translated
 
 #: How far a commit has got when it returns: `full` survives a power cut, `normal` and `off` only the process.
@@ -124,9 +130,12 @@ def settle_log(connection: sqlite3.Connection, *, where: str) -> None:
 
     A sync of that process may have failed. The kernel then still shows a log that has a hole on the disk, and
     syncs no more of it than what is written from now on: after a power cut nothing behind the hole is read.
+    Raises UnavailableError, also if somebody reads the log for so long that it cannot be begun anew.
     """
     with translated(where):
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise UnavailableError(f"{where}: somebody reads the write-ahead log, which is to be begun anew")
 
 
 def open_for_reading(path: Path, kind: FileKind) -> sqlite3.Connection:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from collab_storage.errors import StorageError, UnreadableError
+from collab_storage.errors import StorageError, UnavailableError, UnreadableError
 from collab_storage.journal import DEFAULT_PAGE_BYTES
 from collab_storage.records import Damage, Record, StreamInfo, StreamKey
 from collab_storage.sqlite.database import (
@@ -21,7 +21,6 @@ from collab_storage.sqlite.database import (
     create_if_absent,
     open_for_reading,
     open_for_writing,
-    settle_log,
 )
 from collab_storage.sqlite.reader import Reader
 from collab_storage.sqlite.thread import ConnectionThread
@@ -38,28 +37,36 @@ class SqliteJournal:
         self._where = str(path)
         self._synchronous = synchronous
         self._reopening = asyncio.Lock()
+        #: Whether the log that an earlier process left is out of the way; see `database.settle_log`.
+        self._settled = False
         self._writing: tuple[ConnectionThread, Writer] | None = None
         self._reading: tuple[ConnectionThread, Reader] | None = None
 
     async def open(self) -> None:
         await asyncio.to_thread(create_if_absent, self._path, JOURNAL)
+        self._settled = False
         try:
-            self._writing = await self._open_writer(first=True)
+            self._writing = await self._open_writer()
             thread = ConnectionThread(partial(open_for_reading, self._path, JOURNAL))
             self._reading = thread, Reader(await thread.start(), where=self._where)
-            await self._purge()
+            await self._tidy_up()
         except BaseException:
             await self._close_all()
             raise
 
-    async def _open_writer(self, *, first: bool = False) -> tuple[ConnectionThread, Writer]:
+    async def _tidy_up(self) -> None:
+        try:
+            await self._purge()
+        except UnavailableError:
+            # A full disk can still be read from. Whoever appends next is told, and tries this first.
+            pass
+
+    async def _open_writer(self) -> tuple[ConnectionThread, Writer]:
         thread = ConnectionThread(
             partial(open_for_writing, self._path, JOURNAL, synchronous=self._synchronous)
         )
         connection = await thread.start()
         try:
-            if first:
-                await thread.run(settle_log, connection, where=self._where)
             return thread, await thread.run(Writer, connection, where=self._where)
         except BaseException:
             await thread.close()
@@ -67,7 +74,7 @@ class SqliteJournal:
 
     async def close(self) -> None:
         try:
-            if self._writing is not None and not self._writing[1].broken:
+            if self._writing is not None and self._settled and not self._writing[1].broken:
                 thread, writer = self._writing
                 await thread.run(writer.finish)
         except StorageError:
@@ -88,9 +95,9 @@ class SqliteJournal:
                 await writing[0].close()
 
     async def _writer(self) -> tuple[ConnectionThread, Writer]:
-        """The writing side, on a new connection if the last one failed."""
+        """The writing side, on a new connection if the last one failed, and on a log that is known."""
         writing = self._writing
-        if writing is not None and not writing[1].broken:
+        if writing is not None and self._settled and not writing[1].broken:
             return writing
         async with self._reopening:
             if self._writing is None:
@@ -98,6 +105,10 @@ class SqliteJournal:
             if self._writing[1].broken:
                 await self._writing[0].close()
                 self._writing = await self._open_writer()
+            if not self._settled:
+                thread, writer = self._writing
+                await thread.run(writer.settle)
+                self._settled = True
             return self._writing
 
     async def _look(self, function: Callable[..., T], key: StreamKey, *args: object) -> T:

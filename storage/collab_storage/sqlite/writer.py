@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import chain
 
-from collab_storage.errors import ConflictError, UnavailableError
+from collab_storage.errors import ConflictError, StorageError, UnavailableError
 from collab_storage.records import MAX_OFFSET, Record, StreamKey, check_key
+from collab_storage.sqlite.database import settle_log
 from collab_storage.sqlite.faults import FAULTS, storage_error, translated
 from collab_storage.sqlite.places import Placement
 from collab_storage.sqlite.rows import REMOVED, Row, encode_row, removed_row
@@ -65,6 +66,15 @@ class Writer:
     def has_recent(self, key: StreamKey) -> bool:
         """Whether the stream may have records that are not in `places`. For any thread."""
         return (key.tenant, key.room, key.stream) in self._placement.names
+
+    def settle(self) -> None:
+        """See `database.settle_log`. To be done once, before anything is written."""
+        self._check_usable()
+        try:
+            settle_log(self._connection, where=self._where)
+        except StorageError:
+            self.broken = True
+            raise
 
     def append(self, records: Sequence[Record]) -> None:
         """See `Journal.append`."""
