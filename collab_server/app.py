@@ -34,8 +34,10 @@ from collab_server.rooms.limits import Pace, RoomLimits
 from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.compactor import Compact, CompactionPolicy, Compactor
 from collab_server.runtime.heartbeat import Heartbeat
+from collab_server.runtime.in_process import compact_in_process
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry, RoomPolicy
+from collab_server.runtime.room_runner import DOCUMENT_STREAM
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.types import RoomKey
 from collab_server.updates import ScanLimits
@@ -115,13 +117,9 @@ class Application:
             tasks=self._tasks,
         )
 
-    def _compactor(self, cache: BaseCache) -> Compactor | None:
-        """None in memory: what a worker would read and write is on no disk."""
-        storage = self.settings.storage
-        if storage.memory_only:
-            return None
+    def _compactor(self, cache: BaseCache) -> Compactor:
         return Compactor(
-            _compact_in(storage),
+            self._compact(),
             bases=self._bases,
             cache=cache,
             journal=self._journal,
@@ -129,6 +127,11 @@ class Application:
             metrics=self.metrics,
             tasks=self._tasks,
         )
+
+    def _compact(self) -> Compact:
+        if isinstance(self._bases, MemoryBases):
+            return compact_in_process(self._journal, self._bases, self._bases.put, stream=DOCUMENT_STREAM)
+        return _compact_in(self.settings.storage)
 
     # --- start ---
 

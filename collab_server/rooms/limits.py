@@ -11,6 +11,10 @@ class RoomLimits:
 
     document_bytes: int = 50_000_000
     document_clients: int = 50_000
+    #: Types that may lie in each other since the last audit, which compaction is; more wait for the next one.
+    unaudited_depth: int = 500
+    #: Types that may lie in each other at all; three thousand and one deletion overflow a browser's stack.
+    document_depth: int = 1_200
     held_bytes: int = 4_000_000
     held_seconds: float = 600.0
     awareness_state_bytes: int = 16_384

@@ -69,6 +69,19 @@ class Outcome:
     dropped: int = 0
 
 
+class NeedsAudit(Exception):
+    """More types than may lie in each other unseen: the update waits until the room was compacted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the document had at a version. `depth` is what of its types an audit of it covers."""
+
+    version: int
+    index: Index
+    depth: int
+
+
 _NOTHING_NEW = Outcome()
 _CHANGED = Outcome(changed=True)
 
@@ -113,6 +126,10 @@ class Room:
         self._index = Index() if base is None else Index.of_base(base)
         self._tail = Tail() if base is None else Tail(base.state)
         self._base_bytes = 0 if base is None else base.size_bytes
+        self._base_depth = 0 if base is None else base.depth
+        self._deep = frozenset() if base is None else base.deep
+        #: At least the number of types since the base that lie in each other.
+        self.unaudited_depth = 0
         self._held = HeldParts(limits.held_bytes, head=held_head)
         self._pending = _Pending()
         self._new_held: list[HeldRow] = []
@@ -130,6 +147,7 @@ class Room:
         for run in accepted.runs:
             self._tail.append(run)
         self.version = self.saved_version = offset
+        self.unaudited_depth += update.depth
         return not accepted.held and not accepted.dropped_deletes
 
     def restore_held(
@@ -146,12 +164,16 @@ class Room:
     def receive(self, member: Member, update: Update, *, size_bytes: int, now: float) -> Outcome:
         """Take what is new of an update; hold what is ahead; drop deletions of what is unknown.
 
-        Raises InvalidUpdate, and then nothing has changed, if the document would grow too large.
+        Raises InvalidUpdate, and then nothing has changed, if the document would grow too large or too deep;
+        NeedsAudit if that has to be found out first.
         """
         self._check_size(update, size_bytes)
+        if update.depth or self._deep:
+            self._check_depth(update)
         accepted = self._index.integrate(update)
         changed = bool(accepted.runs or accepted.deletes)
         if changed:
+            self.unaudited_depth += update.depth
             self._pending.add(accepted, author=member, user=member.identity.user, now=now)
             if self._held and accepted.runs:
                 self._release_from({run.client for run in accepted.runs}, now)
@@ -188,6 +210,20 @@ class Room:
                     RefusalReason.TOO_LARGE, f"the document has {limits.document_clients} client ids already"
                 )
 
+    def _check_depth(self, update: Update) -> None:
+        if self._deep and any(map(self._names_deep, update.structs)):
+            raise InvalidUpdate(RefusalReason.TOO_LARGE, "a new struct stands in a type that lies too deep")
+        unaudited = self.unaudited_depth + update.depth
+        if self._base_depth + unaudited > self._limits.document_depth:
+            raise InvalidUpdate(RefusalReason.TOO_LARGE, "too many types lie in each other")
+        if unaudited > self._limits.unaudited_depth and self.unaudited_depth:
+            raise NeedsAudit
+
+    def _names_deep(self, run: Run) -> bool:
+        """Whether a struct of it that is new stands in a type that lies too deep."""
+        known = self._index.state.get(run.client, 0)
+        return any(clock >= known and (client, end - 1) in self._deep for clock, client, end in run.parents)
+
     def _hold(self, member: Member, structs: Sequence[Run]) -> int:
         """Let structs wait; how many could not."""
         if not structs:
@@ -212,6 +248,7 @@ class Room:
         """Offer a waiting part to the index again; the clients that advanced."""
         accepted = self._index.integrate(Update(part.structs, ()))
         if accepted.runs:
+            self.unaudited_depth += sum([run.types for run in accepted.runs])
             self._pending.add(accepted, author=part.owner, user=part.user, now=now)
         if accepted.held:
             self._held.shrink(part, accepted.held, self._waits(accepted.held))
@@ -292,15 +329,18 @@ class Room:
     def base_bytes(self) -> int:
         return self._base_bytes
 
-    def snapshot(self) -> Index:
+    def snapshot(self) -> Snapshot:
         """A copy of what the document has at `version`; nothing may be pending."""
-        return self._index.copy()
+        return Snapshot(self.version, self._index.copy(), self.unaudited_depth)
 
-    def rebase(self, base: BaseHead, version: int) -> None:
-        """Take a base that was made of what the document was at `version`, and let go of what it holds."""
+    def rebase(self, base: BaseHead, snapshot: Snapshot) -> None:
+        """Take a base that was made of what the document was then, and let go of what it holds."""
         self._tail.rebase(base.state)
         self._base_bytes = base.size_bytes
-        self.base_version = version
+        self._base_depth = base.depth
+        self._deep = base.deep
+        self.base_version = snapshot.version
+        self.unaudited_depth -= snapshot.depth
 
     # --- saving, leaving, ageing ---
 

@@ -46,11 +46,14 @@ class CompactionPolicy:
 
     tail_bytes: int
     base_share: float = 0.25
+    unaudited_depth: int = 250
     unload_share: float = 0.0625
     retry_seconds: float = 60.0
     retry_max_seconds: float = 3600.0
 
     def is_due(self, room: Room, *, unloading: bool = False) -> bool:
+        if room.unaudited_depth >= self.unaudited_depth:
+            return True
         least = max(self.tail_bytes, room.base_bytes * self.base_share)
         return room.tail_bytes >= least * (self.unload_share if unloading else 1.0)
 
@@ -94,37 +97,46 @@ class Compactor:
             # Waited for without taking part in its end.
             await asyncio.wait([running])
 
+    def audit(self, runner: RoomRunner) -> None:
+        """Compact at once: somebody waits for it."""
+        if runner not in self._running:
+            self._run_now(runner)
+
     def _start(self, runner: RoomRunner) -> None:
         _, not_before = self._failures.get(runner.key, (0, 0.0))
-        if runner in self._running or asyncio.get_running_loop().time() < not_before:
-            return
-        task = self._tasks.start(self._run(runner), name=f"compact {runner.key}")
-        self._running[runner] = task
+        if runner not in self._running and asyncio.get_running_loop().time() >= not_before:
+            self._run_now(runner)
+
+    def _run_now(self, runner: RoomRunner) -> None:
+        self._running[runner] = self._tasks.start(self._run(runner), name=f"compact {runner.key}")
 
     async def _run(self, runner: RoomRunner) -> None:
+        done = False
         try:
             await self._attempt(runner)
+            self._failures.pop(runner.key, None)
+            done = True
         except (CompactionError, StorageError, InvalidUpdate) as error:
             self._failed(runner.key, error)
-        else:
-            self._failures.pop(runner.key, None)
         finally:
             del self._running[runner]
+            runner.compacted(successfully=done)
 
     async def _attempt(self, runner: RoomRunner) -> None:
-        version, index = await runner.snapshot()
+        snapshot = await runner.snapshot()
+        version = snapshot.version
         if runner.lost:
             return
         await self._compact(runner.key, version)
         base = await self._bases.newest(runner.key.tenant, runner.key.room)
         if base is None or base.offset != version:
             raise CompactionError(f"the worker made no base of version {version}")
-        head = await asyncio.to_thread(_checked, base, index)
+        head = await asyncio.to_thread(_checked, base, snapshot.index)
         if runner.lost:
             return
         if (former := runner.readers.stored) is not None:
             self._cache.forget(former.id)
-        runner.rebase(base, head)
+        runner.rebase(base, head, snapshot)
         self._metrics.compactions += 1
         key = StreamKey(runner.key.tenant, runner.key.room, DOCUMENT_STREAM)
         await self._journal.remove(key, upto=version)

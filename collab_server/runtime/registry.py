@@ -54,13 +54,12 @@ class Registry:
         persister: Persister,
         *,
         cache: BaseCache,
-        compactor: Compactor | None,
+        compactor: Compactor,
         policy: RoomPolicy,
         metrics: Metrics,
         tasks: TaskOwner,
         clock: Clock,
     ) -> None:
-        """Without a `compactor` tails grow for as long as the document does."""
         self._journal = journal
         self._bases = bases
         self._cache = cache
@@ -144,7 +143,8 @@ class Registry:
             clock=self._clock,
             on_empty=self._linger,
             on_lost=self._forget,
-            on_saved=self._saved,
+            on_saved=self._compactor.consider,
+            on_audit=self._compactor.audit,
         )
         self._rooms[key] = runner
         self._metrics.rooms_open = len(self._rooms)
@@ -152,10 +152,6 @@ class Registry:
         self._linger(runner, at_least_seconds=_FIRST_LINGER_SECONDS)
         _log.info(Event.ROOM_OPENED, room=str(key), version=room.version, bytes=room.document_bytes)
         return runner
-
-    def _saved(self, runner: RoomRunner) -> None:
-        if self._compactor is not None:
-            self._compactor.consider(runner)
 
     async def _load(self, key: RoomKey) -> tuple[Room, Base | None]:
         """The room, and the base that its tail follows on, of which only the head is read."""
@@ -216,9 +212,8 @@ class Registry:
         runner.flush()
         try:
             await runner.wait_saved()
-            if self._compactor is not None:
-                await self._compactor.before_unload(runner)
-                await runner.wait_saved()
+            await self._compactor.before_unload(runner)
+            await runner.wait_saved()
         finally:
             self._unloading.discard(runner)
         # Whoever came meanwhile may have left again; then the room lingers anew.

@@ -23,14 +23,14 @@ from collab_server.protocol.close_codes import CloseReason
 from collab_server.rooms.awareness import AwarenessOutcome
 from collab_server.rooms.limits import Pace
 from collab_server.rooms.member import Member
-from collab_server.rooms.room import Authors, Delta, HeldRow, Outcome, Room
+from collab_server.rooms.room import Authors, Delta, HeldRow, Outcome, Room, Snapshot
 from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.connection import Frame
 from collab_server.runtime.persister import Persister, Removal
 from collab_server.runtime.readers import Readers
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.types import RoomKey
-from collab_server.updates import BaseHead, Index, Update
+from collab_server.updates import BaseHead, Update
 
 if TYPE_CHECKING:
     from collab_server.runtime.session import Session
@@ -59,6 +59,7 @@ class RoomRunner:
         on_empty: Callable[[RoomRunner], None],
         on_lost: Callable[[RoomRunner], None],
         on_saved: Callable[[RoomRunner], None],
+        on_audit: Callable[[RoomRunner], None],
     ) -> None:
         """`stored` is the base that the room's tail follows on."""
         self.key = key
@@ -67,6 +68,7 @@ class RoomRunner:
         self.lost = False
         self.sessions: dict[Session, None] = {}
         self._waiting_for_save: dict[Session, None] = {}
+        self._waiting_for_audit: dict[Session, None] = {}
         self._pace = pace
         self._persister = persister
         self._metrics = metrics
@@ -74,6 +76,7 @@ class RoomRunner:
         self._on_empty = on_empty
         self._on_lost = on_lost
         self._on_saved = on_saved
+        self._on_audit = on_audit
         self.readers = Readers(
             key,
             room,
@@ -108,6 +111,7 @@ class RoomRunner:
             return
         self.readers.remove(session)
         self._waiting_for_save.pop(session, None)
+        self._waiting_for_audit.pop(session, None)
         now = self._loop.time()
         self.room.leave(session.member, now)
         if self.sessions:
@@ -128,7 +132,7 @@ class RoomRunner:
     # --- what comes ---
 
     def receive(self, session: Session, update: Update, size_bytes: int) -> None:
-        """Take an update in. Raises InvalidUpdate if the document would grow too large."""
+        """Take an update in. Raises InvalidUpdate and NeedsAudit, as `Room.receive`."""
         if self._persister.overloaded:
             session.close(CloseReason.TRY_AGAIN, "The server cannot save right now and takes no more edits.")
             return
@@ -281,13 +285,13 @@ class RoomRunner:
         while not self.all_saved and not self.lost:
             await self._next_save(0)
 
-    async def snapshot(self) -> tuple[int, Index]:
+    async def snapshot(self) -> Snapshot:
         """What the document has at a version that is durable, unless the room is lost meanwhile."""
         self._flush_pending()
-        version, index = self.room.version, self.room.snapshot()
-        while self.room.saved_version < version and not self.lost:
-            await self._next_save(version)
-        return version, index
+        snapshot = self.room.snapshot()
+        while self.room.saved_version < snapshot.version and not self.lost:
+            await self._next_save(snapshot.version)
+        return snapshot
 
     async def _next_save(self, version: int) -> None:
         """Until a version is durable, or the next commit for version 0."""
@@ -304,10 +308,26 @@ class RoomRunner:
             elif not waiter.done():
                 waiter.set_result(None)
 
-    def rebase(self, stored: Base, head: BaseHead) -> None:
-        """Go on from a base that was made of what `snapshot` told."""
-        self.room.rebase(head, stored.offset)
+    # --- compaction ---
+
+    def rebase(self, stored: Base, head: BaseHead, snapshot: Snapshot) -> None:
+        """Go on from a base that was made of a snapshot."""
+        self.room.rebase(head, snapshot)
         self.readers.rebase(stored)
+
+    def wait_for_audit(self, session: Session) -> None:
+        """Let the session go on once the room was compacted."""
+        self._waiting_for_audit[session] = None
+        self._on_audit(self)
+
+    def compacted(self, *, successfully: bool) -> None:
+        """Let those go on who waited for it; without it nobody can say whether what they sent is harmless."""
+        waiting, self._waiting_for_audit = self._waiting_for_audit, {}
+        for session in waiting:
+            if successfully:
+                session.unblock()
+            else:
+                session.close(CloseReason.TRY_AGAIN, "The document cannot be checked right now.")
 
     def _held_record(self, row: HeldRow) -> Record:
         return self._record(HELD_STREAM, RecordKind.HELD, row.offset, row.update, row.authors)

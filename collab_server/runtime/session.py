@@ -21,6 +21,7 @@ from collab_server.observability.metrics import ClientClose, Metrics
 from collab_server.protocol import envelope, messages
 from collab_server.protocol.close_codes import CloseReason, reason_of_failure
 from collab_server.rooms.member import Member
+from collab_server.rooms.room import NeedsAudit
 from collab_server.runtime.connection import Connection, Frame, LargeMessage
 from collab_server.runtime.marks import MAX_WAITING, Mark, Marks, room_channel_mark, sync_status_mark
 from collab_server.runtime.room_runner import RoomRunner
@@ -51,7 +52,8 @@ class Session:
     """Implements `runtime.connection.MessageHandler`."""
 
     __slots__ = (
-        "_buffered_before", "_bytes_in", "_greeted", "_handlers", "_inbox", "_last_taken", "_limits", "_loop",
+        "_blocked", "_buffered_before", "_bytes_in", "_greeted", "_handlers", "_inbox", "_last_taken",
+        "_limits", "_loop",
         "_marks", "_may_answer_at", "_messages_in", "_metrics", "_on_end", "_opened_at", "_paused_at",
         "_pinged_at", "_reason", "_refusals", "_runner", "_settings",
         "_waiting_step_1", "connection", "id", "last_sent", "member", "state",
@@ -78,6 +80,8 @@ class Session:
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._opened_at = self.last_sent = self._loop.time()
+        #: While something is awaited, messages wait in their order and nothing more is read.
+        self._blocked = True
         self._inbox: list[bytes] = []
         self._messages_in = 0
         self._bytes_in = 0
@@ -106,11 +110,7 @@ class Session:
         self._metrics.sessions_open += 1
         _log.info(Event.SESSION_OPENED, session=self.id, room=str(runner.key), user=identity.user)
         runner.join(self)
-        inbox, self._inbox = self._inbox, []
-        for message in inbox:
-            self.message(message)
-        if self._paused_at is None:
-            self.connection.resume_reading()
+        self.unblock()
 
     def refuse(self, reason: CloseReason, detail: str) -> None:
         """Turn the session away before it is open, late enough that old clients do not hammer."""
@@ -169,6 +169,8 @@ class Session:
 
     def _leave(self) -> None:
         self._marks.clear()
+        self._blocked = True
+        self._inbox.clear()
         if self._runner is not None:
             runner, self._runner = self._runner, None
             self._metrics.sessions_open -= 1
@@ -187,7 +189,7 @@ class Session:
     # --- what comes ---
 
     def message(self, payload: bytes) -> None:
-        if self._runner is None:
+        if self._blocked:
             self._keep(payload)
             return
         self._messages_in += 1
@@ -201,13 +203,32 @@ class Session:
             self._refuse_update(refusal)
         except BadMessage as error:
             self.close(CloseReason.BAD_FRAME, str(error))
+        except NeedsAudit:
+            self._block(payload)
+            self._room.wait_for_audit(self)
+
+    def _block(self, *first: bytes) -> None:
+        """Keep what comes until `unblock`; it follows after `first`."""
+        self._blocked = True
+        self._inbox[:0] = first
+        self.connection.pause_reading()
+
+    def unblock(self) -> None:
+        """Go on with what has waited, and read again."""
+        self._blocked = False
+        inbox, self._inbox = self._inbox, []
+        for message in inbox:
+            # One of them may have to wait again, or end the session; then the rest waits behind it.
+            self.message(message)
+        if not self._blocked and self._paused_at is None:
+            self.connection.resume_reading()
 
     def text_message(self) -> None:
         self.close(CloseReason.BAD_FRAME, "Text messages are not spoken here; send binary ones.")
 
     def _keep(self, payload: bytes) -> None:
-        """Until the room is open, messages wait; the connection is not read meanwhile, so they are few."""
-        if self.state is not SessionState.JOINING:
+        """The connection is not read meanwhile, so they are few."""
+        if self.closing:
             return
         self._inbox.append(payload)
         self.connection.pause_reading()
@@ -377,7 +398,7 @@ class Session:
         if self._loop.time() >= self._may_answer_at:
             self._answer_waiting()
         # What was written just now can have filled the buffer again.
-        if self._paused_at is None:
+        if self._paused_at is None and not self._blocked:
             self.connection.resume_reading()
 
     # --- time ---

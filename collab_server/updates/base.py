@@ -25,20 +25,22 @@ _FORMAT = 1
 class BaseHead:
     """All that a room needs to open without the base's bytes.
 
-    `deep` are the types, (client, clock), under which nothing new may stand. `structs` counts them.
+    `depth` is how many types lie in each other at most; `deep` are those, (client, clock), under which
+    nothing new may stand. `structs` counts them.
     """
 
     state: StateVector
     deletes: DeletedRanges
     structs: int
     size_bytes: int
+    depth: int = 0
     deep: frozenset[tuple[int, int]] = frozenset()
 
     def encode(self) -> bytes:
         borders = [(client, self.deletes.borders(client)) for client in self.deletes.clients]
         deep = sorted(self.deep)
         return _write_columns(
-            ("Q", (_FORMAT, self.structs, self.size_bytes)),
+            ("Q", (_FORMAT, self.structs, self.size_bytes, self.depth)),
             ("Q", self.state.keys()),
             ("I", self.state.values()),
             ("Q", [client for client, _ in borders]),
@@ -52,7 +54,7 @@ class BaseHead:
     def decode(cls, data: bytes) -> BaseHead:
         """Raises InvalidUpdate if it is none of this format."""
         fixed, clients, clocks, deleted, lengths, borders, deep, deep_clocks = _read_columns(data, "QQIQIIQI")
-        if len(fixed) != 3 or fixed[0] != _FORMAT:
+        if len(fixed) != 4 or fixed[0] != _FORMAT:
             raise malformed("the head of a base has another format")
         ends = list(accumulate(lengths))
         ranges = DeletedRanges.of_borders(
@@ -62,7 +64,8 @@ class BaseHead:
             }
         )
         state = dict(zip(clients, clocks, strict=True))
-        return cls(state, ranges, fixed[1], fixed[2], frozenset(zip(deep, deep_clocks, strict=True)))
+        found = frozenset(zip(deep, deep_clocks, strict=True))
+        return cls(state, ranges, fixed[1], fixed[2], fixed[3], found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from collab_server.types import ClockRange, StateVector
 from collab_server.updates.acceptance import Acceptance, waits_before
 from collab_server.updates.base import BaseHead
+from collab_server.updates.deletions import scan_deletes
 from collab_server.updates.limits import STORED_LIMITS
 from collab_server.updates.ranges import DeletedRanges
 from collab_server.updates.run import Accepted, Run, Update
-from collab_server.updates.scan import scan_deletes
 from collab_server.updates.splice import encode_state_vector, read_state_vector
 from collab_server.updates.trim import drop_before, keep_before
 

@@ -12,6 +12,9 @@ from collab_server.types import ClockRange
 #: The struct that begins at `clock` needs the clocks of `client` before `end`: (clock, client, end).
 Wait = tuple[int, int, int]
 
+#: The struct at `clock` stands in the type at `end - 1` of `client`, or in what is no type: as a `Wait`.
+Parent = tuple[int, int, int]
+
 #: Place of a struct inside a run: (clock, offset in its bytes, number of structs before it).
 Mark = tuple[int, int, int]
 
@@ -24,10 +27,12 @@ class Run:
 
     `clock` is the first one, `end` the one after the last, `count` the structs in `data`. `waits` names what
     the structs need of *other* clients, in order of their clocks. `marks` are places to cut at without
-    walking from the start, at most `MARK_EVERY` structs apart; the start itself has none.
+    walking from the start, at most `MARK_EVERY` structs apart; the start itself has none. `types` is at least
+    the number of types among the structs, `parents` those that name a parent by id; a part of a run keeps
+    both.
     """
 
-    __slots__ = ("client", "clock", "count", "data", "end", "marks", "waits")
+    __slots__ = ("client", "clock", "count", "data", "end", "marks", "parents", "types", "waits")
 
     def __init__(
         self,
@@ -38,6 +43,8 @@ class Run:
         data: bytes,
         waits: Sequence[Wait] = (),
         marks: Sequence[Mark] = (),
+        types: int = 0,
+        parents: Sequence[Parent] = (),
     ) -> None:
         self.client = client
         self.clock = clock
@@ -46,6 +53,8 @@ class Run:
         self.data = data
         self.waits = waits
         self.marks = marks
+        self.types = types
+        self.parents = parents
 
     def __repr__(self) -> str:
         return f"Run(client={self.client}, clock={self.clock}, end={self.end}, count={self.count})"
@@ -54,14 +63,16 @@ class Run:
 class Update:
     """What a scan found: runs between the gaps, in the order of the bytes, and the deletions as they came.
 
-    Deletions may overlap, come in any order and name clocks far beyond any document.
+    Deletions may overlap, come in any order and name clocks far beyond any document. `depth` is at least the
+    number of types of the update that lie in each other.
     """
 
-    __slots__ = ("deletes", "structs")
+    __slots__ = ("deletes", "depth", "structs")
 
-    def __init__(self, structs: Sequence[Run], deletes: Sequence[ClockRange]) -> None:
+    def __init__(self, structs: Sequence[Run], deletes: Sequence[ClockRange], depth: int = 0) -> None:
         self.structs = structs
         self.deletes = deletes
+        self.depth = depth
 
     def __repr__(self) -> str:
         return f"Update(structs={self.structs!r}, deletes={self.deletes!r})"

@@ -7,13 +7,16 @@ all that came with it. Source: Yjs `utils/encoding.js`, `utils/DeleteSet.js`.
 
 from __future__ import annotations
 
-from collab_server.types import ClockRange
+from collab_server.updates.compaction.nesting import nested_types
+from collab_server.updates.deletions import read_count, scan_deletes
 from collab_server.updates.keystroke import scan_keystroke
 from collab_server.updates.limits import DEFAULT_LIMITS, ScanLimits
-from collab_server.updates.refusal import malformed, too_large
+from collab_server.updates.refusal import malformed
 from collab_server.updates.run import Run, Update
 from collab_server.updates.section import Section
 from collab_server.updates.varint import read_varint
+
+_FEW_TYPES = 8
 
 
 def scan(data: bytes, limits: ScanLimits = DEFAULT_LIMITS) -> Update:
@@ -35,26 +38,18 @@ def scan_all(data: bytes, limits: ScanLimits) -> Update:
         raise malformed("the update ends too early")
     if pos < len(data):
         raise malformed("something follows the update")
-    return Update(structs, deletes)
-
-
-def _read_count(data: bytes, pos: int, limit: int, what: str) -> tuple[int, int]:
-    """A number of things that are each at least a byte long."""
-    count, pos = read_varint(data, pos)
-    if count > len(data) - pos:
-        raise malformed(f"more {what} than bytes")
-    if count > limit:
-        raise too_large(f"more than {limit} {what}")
-    return count, pos
+    types = sum([run.types for run in structs])
+    # Few types lie at most so deep in each other; of many it is worth to know.
+    return Update(structs, deletes, types if types <= _FEW_TYPES else nested_types(data))
 
 
 def _scan_sections(data: bytes, limits: ScanLimits) -> tuple[list[Run], int]:
     runs: list[Run] = []
     seen: set[int] = set()
-    sections, pos = _read_count(data, 0, limits.max_clients, "clients")
+    sections, pos = read_count(data, 0, limits.max_clients, "clients")
     blocks_left = limits.max_blocks
     for _ in range(sections):
-        count, pos = _read_count(data, pos, blocks_left, "structs")
+        count, pos = read_count(data, pos, blocks_left, "structs")
         if count == 0:
             raise malformed("a client without structs")
         blocks_left -= count
@@ -68,25 +63,3 @@ def _scan_sections(data: bytes, limits: ScanLimits) -> tuple[list[Run], int]:
         pos = section.scan(pos, clock, count)
         runs += section.runs
     return runs, pos
-
-
-def scan_deletes(data: bytes, pos: int, limits: ScanLimits) -> tuple[list[ClockRange], int]:
-    """The deletions at `pos`, as they stand there, and the position after them."""
-    deletes: list[ClockRange] = []
-    seen: set[int] = set()
-    clients, pos = _read_count(data, pos, limits.max_clients, "clients with deletions")
-    ranges_left = limits.max_delete_ranges
-    for _ in range(clients):
-        client, pos = read_varint(data, pos)
-        if client in seen:
-            raise malformed("a client twice")
-        seen.add(client)
-        count, pos = _read_count(data, pos, ranges_left, "deletions")
-        ranges_left -= count
-        for _ in range(count):
-            clock, pos = read_varint(data, pos)
-            length, pos = read_varint(data, pos)
-            # Yjs ignores an empty range, and so do we: nothing is relayed that was not written anew.
-            if length:
-                deletes.append((client, clock, clock + length))
-    return deletes, pos

@@ -7,9 +7,9 @@ client. Source: Yjs `utils/encoding.js` (`readClientsStructRefs`), `structs/Item
 
 from __future__ import annotations
 
-from collab_server.updates.content import DELETED, GC, READERS, SKIP, STRING
+from collab_server.updates.content import DELETED, GC, READERS, SKIP, STRING, TYPE
 from collab_server.updates.refusal import malformed, unknown_content
-from collab_server.updates.run import MARK_EVERY, Mark, Run, Wait
+from collab_server.updates.run import MARK_EVERY, Mark, Parent, Run, Wait
 from collab_server.updates.text import skip_text, utf16_length
 from collab_server.updates.varint import MAX_CLOCK, read_varint
 
@@ -27,8 +27,9 @@ class Section:
         self._client = client
         self._own = own
         self._max_depth = max_depth
-        # What the run that is being read waits for.
+        # What the run that is being read waits for, and what it stands in.
         self._waits: list[Wait] = []
+        self._parents: list[Parent] = []
 
     def scan(self, pos: int, clock: int, count: int) -> int:
         """Read `count` structs from `pos` on, the first at `clock`; the position after them."""
@@ -51,6 +52,8 @@ class Section:
         data, client, max_depth = self._data, self._client, self._max_depth
         own, own_size = self._own, len(self._own)
         waits = self._waits = []
+        parents = self._parents = []
+        types = 0
         marks: list[Mark] = []
         first_pos, first_clock, seen, next_mark = pos, clock, 0, MARK_EVERY
         while seen < count:
@@ -99,10 +102,13 @@ class Section:
                 if reader is None:
                     raise _no_content(info)
                 length, pos = reader(data, pos, max_depth)
+                if kind == TYPE:
+                    types += 1
             if not length:
                 raise malformed("a struct without length")
             clock += length
-        self.runs.append(Run(client, first_clock, clock, seen, data[first_pos:pos], waits, marks))
+        raw = data[first_pos:pos]
+        self.runs.append(Run(client, first_clock, clock, seen, raw, waits, marks, types, parents))
         return pos, clock, count - seen
 
     def _skip_parent(self, pos: int, clock: int, info: int) -> int:
@@ -121,6 +127,7 @@ class Section:
                 raise malformed("a clock is above 2^31 - 1")
             else:
                 self._waits.append((clock, other, named + 1))
+            self._parents.append((clock, other, named + 1))
         else:
             raise malformed("a parent is neither a root nor a struct")
         return skip_text(data, pos) if info & HAS_PARENT_SUB else pos

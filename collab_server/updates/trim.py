@@ -39,7 +39,7 @@ def drop_before(run: Run, clock: int) -> Run:
     waits = run.waits[bisect_left(run.waits, start, key=_clock_of) :]
     if start < clock:
         waits = [(max(at, clock), other, end) for at, other, end in waits]
-    return Run(run.client, clock, run.end, run.count - skipped, data, waits, marks)
+    return Run(run.client, clock, run.end, run.count - skipped, data, waits, marks, run.types, run.parents)
 
 
 def keep_before(run: Run, clock: int) -> Run:
@@ -49,7 +49,8 @@ def keep_before(run: Run, clock: int) -> Run:
     _, offset, count = locate(run, clock)
     waits = run.waits[: bisect_left(run.waits, clock, key=_clock_of)]
     marks = run.marks[: bisect_left(run.marks, clock, key=_clock_of)]
-    return Run(run.client, run.clock, clock, count, run.data[:offset], waits, marks)
+    data = run.data[:offset]
+    return Run(run.client, run.clock, clock, count, data, waits, marks, run.types, run.parents)
 
 
 def locate(run: Run, clock: int) -> Mark:

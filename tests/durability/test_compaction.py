@@ -8,9 +8,13 @@ import random
 from pathlib import Path
 
 import pytest
+from pycrdt import Map
 
+from tests.support import yproto
 from tests.support.editor import Editor
+from tests.support.rawclient import RawClient
 from tests.support.server import ServerProcess, our_server
+from tests.support.update_bytes import TYPE, item, one, uint
 
 pytestmark = pytest.mark.slow
 
@@ -106,3 +110,38 @@ async def test_after_compaction_and_restart_the_room_opens_from_its_base(tmp_pat
         await opened.leave()
         (line,) = server.logged("room_opened")[1:]
         assert line["version"] >= 1
+
+
+async def test_maps_nested_one_by_one_end_where_browsers_still_bear_it(tmp_path: Path) -> None:
+    """F6: each update is innocent; fifty thousand of them and one deletion overflow every stack."""
+    async with our_server(tmp_path) as server:
+        bystander = await enter(server, "elsewhere")
+        victim = await enter(server, "r")
+        attacker = await RawClient.connect(f"{server.url}/r")
+        attacker.send(yproto.step1(b"\x00"))
+        for clock in range(3000):
+            parent = (5, clock - 1) if clock else None
+            attacker.send(yproto.update(one(item(TYPE, uint(1), parent=parent, key="m"), 5, clock)))
+            if clock % 100 == 0:
+                victim.append("honest ")
+                bystander.append("honest ")
+        await attacker.until(lambda: len(attacker.messages) > 2, what="the server to go on")
+        async with asyncio.timeout(30):
+            refused = 0.0
+            while not refused:
+                refused = (await server.metrics())['collab_updates_refused_total{reason="too_large"}']
+                await asyncio.sleep(0.05)
+        other = await enter(server, "r")
+        await other.wait_text("honest " * 30)
+        depth, found = 0, other.doc.get("t", type=Map)
+        while "m" in found:
+            found = found["m"]
+            depth += 1
+        assert 32 < depth < 1300
+        del other.doc.get("t", type=Map)["m"]
+        late = await enter(server, "r")
+        assert "m" not in late.doc.get("t", type=Map)
+        assert str(bystander.text) == "honest " * 30
+        await attacker.abort()
+        for editor in (bystander, victim, other, late):
+            await editor.leave()

@@ -51,7 +51,14 @@ def compact(updates: Iterable[bytes]) -> Compacted:
     for client, written in _written(document, gone):
         builder.add(client, written)
     pieces = builder.finish(document.deletes.encode())
-    head = BaseHead(builder.state, document.deletes, builder.structs, builder.size_bytes, frozenset(deep))
+    head = BaseHead(
+        state=builder.state,
+        deletes=document.deletes,
+        structs=builder.structs,
+        size_bytes=builder.size_bytes,
+        depth=max((depth for depth in found if depth < GONE), default=0),
+        deep=frozenset(deep),
+    )
     return Compacted(head, builder.table(), pieces)
 
 

@@ -39,3 +39,12 @@ def _parents_of_types(document: Document) -> list[int]:
         parent = structs.parents[structs.row(clock)]
         parents.append(parent if parent >= NOWHERE else resolved[deferred_number(parent)])
     return parents
+
+
+def nested_types(update: bytes) -> int:
+    """How many types of a scanned update lie in each other at most. What it does not hold counts as a
+    root.
+    """
+    document = Document(is_part=True)
+    document.read(update)
+    return max((depth for depth in depths(document) if depth < GONE), default=0)

@@ -13,10 +13,10 @@ from bisect import bisect_right
 
 from collab_server.types import StateVector
 from collab_server.updates.content import DELETED, GC, READERS, SKIP, STRING, TYPE
+from collab_server.updates.deletions import scan_deletes
 from collab_server.updates.limits import STORED_LIMITS
 from collab_server.updates.ranges import DeletedRanges
 from collab_server.updates.refusal import malformed
-from collab_server.updates.scan import scan_deletes
 from collab_server.updates.section import HAS_ORIGIN, HAS_PARENT_SUB, HAS_REFERENCE, HAS_RIGHT_ORIGIN
 from collab_server.updates.text import utf16_length
 from collab_server.updates.varint import client_varint, read_varint
@@ -55,15 +55,33 @@ class ClientStructs:
         self.infos = bytearray()
         self.parents = array("i")
 
+    def leave_out(self, clock: int) -> None:
+        """A row for what is missing before `clock`."""
+        for column, value in (
+            (self.clocks, self.end),
+            (self.starts, len(self.data)),
+            (self.rights, len(self.data)),
+            (self.contents, len(self.data)),
+            (self.parents, ROOT),
+        ):
+            column.append(value)
+        self.infos.append(SKIP)
+        self.end = clock
+
     def row(self, clock: int) -> int:
         """The row of a clock below `end`."""
         return bisect_right(self.clocks, clock) - 1
 
 
 class Document:
-    """All structs and deletions of the updates that were read."""
+    """All structs and deletions of the updates that were read.
 
-    def __init__(self) -> None:
+    Of a part, clocks may be missing anywhere; what stands in them counts as a root.
+    """
+
+    def __init__(self, *, is_part: bool = False) -> None:
+        self._is_part = is_part
+        self._unknown = ROOT if is_part else NOWHERE
         self.clients: dict[int, ClientStructs] = {}
         self.deletes = DeletedRanges()
         #: (client, clock) of each type, in the order of their numbers; and back.
@@ -86,6 +104,8 @@ class Document:
             raise malformed("the update ends too early") from None
         if pos != len(update):
             raise malformed("the update does not end where its bytes do")
+        if self._is_part:
+            return  # what is deleted now was there before
         by_client: dict[int, list[tuple[int, int]]] = {}
         for client, start, end in deletes:
             by_client.setdefault(client, []).append((start, end))
@@ -101,6 +121,8 @@ class Document:
             structs = self.clients.get(client)
             if structs is None:
                 structs = self.clients[client] = ClientStructs(client)
+            if self._is_part and clock > structs.end:
+                structs.leave_out(clock)
             if clock != structs.end:
                 raise malformed(f"clock {clock} does not follow clock {structs.end} of its client")
             start, shift = pos, len(structs.data) - pos
@@ -155,6 +177,8 @@ class Document:
                 parent = self._parent_beside(structs, client, other, named)
             elif kind == GC:
                 parent = NOWHERE
+            elif kind == SKIP:
+                parent = ROOT
             else:
                 parent, pos = self._read_parent(data, pos, info, client, clock)
             add_right((right or pos) + shift)
@@ -169,18 +193,21 @@ class Document:
             elif kind <= DELETED:  # or GC
                 length, pos = read_varint(data, pos)
             else:
-                if kind == SKIP or kind not in READERS:
-                    raise malformed(f"a stored update has content {kind}")
-                if kind == TYPE:
-                    self._add_type(client, clock)
-                length, pos = READERS[kind](data, pos, _ANY_DEPTH)
+                length, pos = self._read_content(data, pos, kind, client, clock)
             clock += length
             structs.end = clock
         return pos
 
-    def _add_type(self, client: int, clock: int) -> None:
-        self.numbers[client, clock] = len(self.types)
-        self.types.append((client, clock))
+    def _read_content(self, data: bytes, pos: int, kind: int, client: int, clock: int) -> tuple[int, int]:
+        """The rarer ones: length in clocks and the position after it."""
+        if kind == TYPE:
+            self.numbers[client, clock] = len(self.types)
+            self.types.append((client, clock))
+        elif kind == SKIP and self._is_part:
+            return read_varint(data, pos)
+        elif kind not in READERS:
+            raise malformed(f"a stored update has content {kind}")
+        return READERS[kind](data, pos, _ANY_DEPTH)
 
     def _parent_beside(self, structs: ClientStructs, client: int, other: int, named: int) -> int:
         """The parent of a struct that stands beside the one with clock `named` of client `other`."""
@@ -206,7 +233,7 @@ class Document:
             if found is None or named >= found.end:
                 parent = self._defer(True, other, named)
             else:
-                parent = self.numbers.get((other, named), NOWHERE)
+                parent = self.numbers.get((other, named), self._unknown)
         if info & HAS_PARENT_SUB and not info & HAS_REFERENCE:
             size, pos = read_varint(data, pos)
             pos += size
@@ -239,9 +266,11 @@ class Document:
     def _look_up(self, is_parent: bool, client: int, clock: int) -> int:
         structs = self.clients.get(client)
         if structs is None or clock >= structs.end:
+            if self._is_part:
+                return ROOT
             raise malformed("a stored update names what is in none")
         if is_parent:
-            return self.numbers.get((client, clock), NOWHERE)
+            return self.numbers.get((client, clock), self._unknown)
         return structs.parents[structs.row(clock)]
 
 

@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 from collab_storage import StreamKey, UnavailableError
+from pycrdt import Text
 
+from collab_server.protocol import messages
 from collab_server.rooms.limits import RoomLimits
 from collab_server.rooms.room import Room
 from collab_server.runtime.compactor import CompactionError, CompactionPolicy
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.types import RoomKey
-from collab_server.updates import BaseHead, DeletedRanges, scan
-from tests.support.update_bytes import one, string
+from collab_server.updates import BaseHead, DeletedRanges, encode_state_vector, scan
+from tests.support.update_bytes import TYPE, item, one, string, uint
 from tests.unit.runtime.worlds import Client, World
 
 KEY = RoomKey("default", "r")
@@ -229,3 +231,47 @@ def test_when_it_is_worth_it(base_bytes: int, tail_bytes: int, due: bool, due_at
     assert room.tail_bytes == tail_bytes
     assert policy.is_due(room) is due
     assert policy.is_due(room, unloading=True) is due_at_unload
+
+
+def nested_map(clock: int) -> bytes:
+    parent = (77, clock - 1) if clock else None
+    return messages.encode_update(one(item(TYPE, uint(1), parent=parent, key="m"), client=77, clock=clock))
+
+
+async def deep_world() -> World:
+    world = World(limits=RoomLimits(unaudited_depth=20, document_depth=60))
+    await world.journal.open()
+    world.tasks.start(world.persister.run(), name="persister")
+    return world
+
+
+async def test_who_nests_types_waits_for_the_audit_and_nobody_else_does() -> None:
+    world = await deep_world()
+    ann, ben = await world.synced(), await world.synced()
+    ben.session._on_room_channel(b'{"op":"hello","v":1}')
+    world.compact.gate.clear()
+    for clock in range(25):
+        ben.say(nested_map(clock))
+    assert not ben.connection.reading
+    ann.write("goes on")
+    joiner = await world.synced()
+    await until(lambda: text_of(joiner) == "goes on")
+    assert len(joiner.doc.get("t", type=Text)) == 7
+    world.compact.gate.set()
+    await until(lambda: ben.connection.reading)
+    assert runner(world).room.step_1() == encode_state_vector({77: 25, ann.doc.client_id: 7})
+    await world.tasks.close()
+    world.registry.close()
+
+
+async def test_without_an_audit_whoever_waits_for_it_is_sent_away() -> None:
+    world = await deep_world()
+    world.compact.failure = CompactionError("the worker died")
+    ann, ben = await world.synced(), await world.synced()
+    for clock in range(25):
+        ben.say(nested_map(clock))
+    await until(lambda: ben.connection.closed is not None)
+    assert ben.connection.closed[0] == 1013
+    assert ann.connection.closed is None
+    await world.tasks.close()
+    world.registry.close()

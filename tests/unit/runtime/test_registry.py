@@ -19,6 +19,8 @@ from collab_server.observability.metrics import Metrics
 from collab_server.rooms.limits import Pace, RoomLimits
 from collab_server.rooms.member import Member
 from collab_server.runtime.base_cache import BaseCache
+from collab_server.runtime.compactor import CompactionPolicy, Compactor
+from collab_server.runtime.in_process import compact_in_process
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry, RoomPolicy
 from collab_server.runtime.room_runner import RoomRunner
@@ -71,14 +73,23 @@ class World:
         self.journal = SlowJournal()
         self.tasks = TaskOwner()
         bases = MemoryBases()
+        cache = BaseCache(bases, budget_bytes=1, metrics=Metrics(), tasks=self.tasks)
         settings = StorageSettings(commit_interval_seconds=0.001, retry_max_seconds=0.01)
         self.persister = Persister(self.journal, settings, Metrics())
         self.registry = Registry(
             self.journal,
             bases,
             self.persister,
-            cache=BaseCache(bases, budget_bytes=1, metrics=Metrics(), tasks=self.tasks),
-            compactor=None,
+            cache=cache,
+            compactor=Compactor(
+                compact_in_process(self.journal, bases, bases.put, stream="doc"),
+                bases=bases,
+                cache=cache,
+                journal=self.journal,
+                policy=CompactionPolicy(tail_bytes=1 << 30),
+                metrics=Metrics(),
+                tasks=self.tasks,
+            ),
             policy=RoomPolicy(RoomLimits(), Pace(), linger_seconds=linger_seconds),
             metrics=Metrics(),
             tasks=self.tasks,

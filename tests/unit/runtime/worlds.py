@@ -21,13 +21,13 @@ from collab_server.rooms.limits import Pace, RoomLimits
 from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.compactor import CompactionPolicy, Compactor
 from collab_server.runtime.connection import Frame, LargeMessage, UpgradeRequest
+from collab_server.runtime.in_process import compact_in_process
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry, RoomPolicy
 from collab_server.runtime.session import Session, SessionState
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.types import RoomKey
 from collab_server.updates import ScanLimits
-from collab_server.updates.compaction import compact
 
 
 class GatedJournal(MemoryJournal):
@@ -167,26 +167,23 @@ class Compacting:
         await self.gate.wait()
         if self.failure is not None:
             raise self.failure
-        former = await self._bases.newest(key.tenant, key.room)
-        updates = []
-        if former is not None:
-            chunks = [await self._bases.chunk(former, number) for number in range(former.chunks)]
-            updates.append(b"".join(chunks))
-        after = -1 if former is None else former.offset
-        stream = StreamKey(key.tenant, key.room, "doc")
-        records = [
-            record for record in await self._journal.read(stream, after=after) if record.offset <= upto
-        ]
-        updates += [record.data for record in records[: len(records) - self.leave_out]]
-        made = compact(updates)
-        self._bases.put(
-            tenant=key.tenant, room=key.room, offset=upto, head=made.head.encode(),
-            table=made.table.encode(), data=made.pieces, time=0.0,
-        )  # fmt: skip
+        journal = Short(self._journal, self.leave_out) if self.leave_out else self._journal
+        await compact_in_process(journal, self._bases, self._bases.put, stream="doc")(key, upto)
+
+
+class Short:
+    """A journal whose pages lack their last records."""
+
+    def __init__(self, journal: MemoryJournal, leave_out: int) -> None:
+        self._journal, self._leave_out = journal, leave_out
+
+    async def read(self, key: StreamKey, after: int = -1):
+        page = await self._journal.read(key, after=after)
+        return page[: -self._leave_out]
 
 
 class World:
-    def __init__(self, *, compact_at: int = 1 << 30) -> None:
+    def __init__(self, *, compact_at: int = 1 << 30, limits: RoomLimits | None = None) -> None:
         self.journal, self.tasks, self.metrics = GatedJournal(), TaskOwner(), Metrics()
         self.bases = MemoryBases()
         self.compact = Compacting(self.journal, self.bases)
@@ -207,7 +204,9 @@ class World:
                 metrics=self.metrics,
                 tasks=self.tasks,
             ),
-            policy=RoomPolicy(RoomLimits(document_bytes=5000), Pace(awareness_min_seconds=0.005), 60.0),
+            policy=RoomPolicy(
+                limits or RoomLimits(document_bytes=5000), Pace(awareness_min_seconds=0.005), 60.0
+            ),
             metrics=self.metrics,
             tasks=self.tasks,
             clock=SystemClock(),

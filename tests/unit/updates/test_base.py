@@ -22,7 +22,8 @@ def heads(draw: st.DrawFn) -> BaseHead:
         deletes.add(client, start, start + length)
     deep = draw(st.frozensets(st.tuples(CLIENTS, CLOCKS), max_size=5))
     state = draw(st.dictionaries(CLIENTS, CLOCKS, max_size=20))
-    return BaseHead(state, deletes, draw(st.integers(0, 1 << 40)), draw(st.integers(0, 1 << 40)), deep)
+    structs, size, depth = (draw(st.integers(0, 1 << 40)) for _ in range(3))
+    return BaseHead(state, deletes, structs, size, depth, deep)
 
 
 @given(heads())
