@@ -32,8 +32,8 @@ def build(path: Path) -> None:
             data = [chance.randbytes(chance.choice([5, 300, 20_000]))]
             given = fields(room=room, offset=offset, head=chance.randbytes(60), data=data)
             write_base(path, **given, synchronous="off")
-    for data in (b"bad", chance.randbytes(9000)):
-        quarantine(path, tenant=TENANT, room="a", offset=5, reason="no struct", data=data, time=1.5)
+    for bad in (b"bad", chance.randbytes(9000)):
+        quarantine(path, tenant=TENANT, room="a", offset=5, reason="no struct", data=bad, time=1.5)
     connection = open_for_writing(path, BASES, synchronous="off")
     try:
         drop_older(connection, path=path, tenant=TENANT, room="a/2", than=7)
