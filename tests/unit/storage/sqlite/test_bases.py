@@ -214,7 +214,9 @@ async def test_a_server_reads_while_two_workers_write(path: Path, bases: SqliteB
         if newest is not None:
             await bases.drop_older(TENANT, "small", than=newest.offset - 5)
         rounds += 1
-    assert await workers == [[b"%d" % n for n in range(4)], [b"%d" % n for n in range(60)]]
+    of_large, of_small = await workers
+    assert of_large == [b"%d" % n for n in range(4)]
+    assert of_small == [b"%d" % n for n in range(60)]
     assert rounds > 5
     for room, size, last in (("large", 20_000_000, 3), ("small", 5_000, 59)):
         base = await bases.newest(TENANT, room)

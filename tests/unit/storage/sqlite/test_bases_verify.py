@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from collab_storage import CHUNK_BYTES, Damage, UnreadableError
 from collab_storage.acceptance_bases import ROOM, make_data
-from collab_storage.sqlite import bases_verify
 from collab_storage.sqlite.bases_reader import BasesReader
 from collab_storage.sqlite.bases_verify import verify_bases
 from collab_storage.sqlite.bases_writer import drop_older
@@ -95,7 +94,7 @@ def test_what_is_dropped_meanwhile_is_passed_over(path: Path, monkeypatch: pytes
             connection.close()
         check(reader, base)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bases_verify.BasesReader, "check", check_late)
+    monkeypatch.setattr(BasesReader, "check", check_late)
     assert verify(path) == []
 
 

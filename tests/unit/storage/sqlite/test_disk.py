@@ -72,6 +72,56 @@ def test_a_full_disk_stops_acknowledgements_and_loses_nothing(tmp_path: Path) ->
     assert last == "done"
 
 
+#: Runs in a mount namespace with 10 MB of space: fills it, is refused, makes room, goes on.
+FULL_OF_BASES = """
+import asyncio, os, sys
+from collab_storage import UnavailableError
+from collab_storage.acceptance_bases import ROOM, TENANT, fields, make_data
+from collab_storage.sqlite import SqliteBases, read_back, write_base
+async def fill(bases, path, ballast):
+    offset = 0
+    try:
+        while True:
+            base = write_base(path, **fields(offset=offset + 1, data=[make_data(1_500_000)]))
+            offset += 1
+    except UnavailableError as error:
+        print("refused after", offset, error, flush=True)
+    assert await bases.newest(TENANT, ROOM) == base
+    read_back(path, base)
+    assert await bases.verify() == []
+    os.unlink(ballast)
+    await bases.drop_older(TENANT, ROOM, than=offset)
+    base = write_base(path, **fields(offset=offset + 1, data=[make_data(1_500_000)]))
+    read_back(path, base)
+    assert await bases.verify() == []
+    print("done", flush=True)
+async def main(path):
+    ballast = path + ".ballast"
+    with open(ballast, "wb") as file:
+        file.write(bytes(2_000_000))
+    bases = SqliteBases(path)
+    await bases.open()
+    try:
+        await fill(bases, path, ballast)
+    finally:
+        await bases.close()
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_mount(), reason="needs the right to mount: unshare -m")
+def test_a_full_disk_refuses_a_base_and_loses_none(tmp_path: Path) -> None:
+    run = f"{sys.executable} -W error -c '{FULL_OF_BASES}' {tmp_path}/bases.db"
+    mount = f"mount -t tmpfs -o size=10m none {tmp_path} && exec {run}"
+    done = subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    refused, last = done.stdout.splitlines()
+    assert "SQLITE_FULL" in refused
+    assert int(refused.split()[2]) >= 1
+    assert last == "done"
+
+
 #: The third append meets the failing sync.
 FAILED_SYNC = """
 import asyncio, os, sys
