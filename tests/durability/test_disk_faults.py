@@ -16,7 +16,7 @@ from tests.interop.attack import ROOM, Scene, scene
 from tests.support.editor import Editor
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.mounts import require_fuse, require_mounts
-from tests.support.server import ServerProcess
+from tests.support.server import ServerFailed, ServerProcess
 from tests.support.small_disk import SmallDisk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -26,6 +26,9 @@ RECOVERED_WITHIN = 10.0
 #: So long that the pause between two attempts to save has become three seconds.
 OUTAGE_SECONDS = 3.5
 SYNC_FAILURES = 3
+TRY_AGAIN = 1013
+#: More than SQLite has in its own cache after the start.
+STORED_BYTES = 1_000_000
 LARGE_BYTES = 400_000
 #: More than make the log large enough to be copied into the database (4 MB).
 MOST_LARGE_EDITS = 30
@@ -109,12 +112,85 @@ async def test_a_full_disk(tmp_path: Path) -> None:
         assert (await text_in(server, ROOM)).startswith(text)
 
 
+async def test_a_start_on_a_full_disk(tmp_path: Path) -> None:
+    """After a kill there is a log to be put away, for which there is no room: what is there can be read,
+    editing goes on, and it is saved when there is room."""
+    require_mounts()
+    async with SmallDisk(tmp_path / "disk") as small, small.server() as server:
+        async with scene(server) as target:
+            target.peers.writer.hello()
+            for mark in range(3):
+                target.peers.writer.map[f"large {mark}"] = "x" * 200_000
+                await write_with_mark(target, mark)
+                await target.peers.writer.wait_saved(mark)
+            text = str(target.peers.writer.text)
+        await server.kill9()
+        await small.fill()
+        await server.start()
+        assert (await text_in(server, ROOM)).startswith(text)
+        async with Editor() as editor:
+            await editor.connect(f"{server.url}/full")
+            await editor.joined()
+            editor.hello()
+            editor.append("unsaved")
+            editor.mark(1)
+            await readiness(server, 503, within=NOTICED_WITHIN)
+            assert await text_in(server, "full") == "unsaved"
+            await small.make_room()
+            await editor.wait_saved(1, within=RECOVERED_WITHIN)
+        await server.restart(kill=True)
+        assert await text_in(server, "full") == "unsaved"
+
+
 async def test_a_disk_that_breaks(disk: FaultyDisk) -> None:
     async with disk.server() as server:
         text = await survive(server, fail=disk.break_down, repair=disk.mend)
         await server.kill9()
         await disk.cut_power()
         await server.start()
+        assert (await text_in(server, ROOM)).startswith(text)
+
+
+async def test_a_room_that_cannot_be_read_is_refused_and_never_taken_for_empty(disk: FaultyDisk) -> None:
+    async with disk.server() as server:
+        async with Editor() as editor:
+            await editor.connect(f"{server.url}/stored")
+            await editor.joined()
+            editor.hello()
+            editor.append("x" * STORED_BYTES)
+            editor.mark(1)
+            await editor.wait_saved(1)
+        await server.restart()
+        async with scene(server), Editor() as later:
+            await disk.fail_reads()
+            await later.connect(f"{server.url}/stored")
+            assert later.client is not None
+            assert (await later.client.wait_closed()).code == TRY_AGAIN
+            assert not later.synced
+            await disk.mend()
+            await later.connect(f"{server.url}/stored")
+            await later.joined()
+            assert len(later.text) == STORED_BYTES
+        (failed,) = server.logged("room_load_failed")
+        assert failed["room"] == "default/stored"
+        assert "a disk that fails to read" in failed["error"]
+
+
+async def test_a_start_on_a_broken_disk_says_so_and_changes_nothing(disk: FaultyDisk) -> None:
+    server = disk.server()
+    async with server, scene(server) as target:
+        await write_with_mark(target, 1)
+        target.peers.writer.hello()
+        target.peers.writer.mark(2)
+        await target.peers.writer.wait_saved(2)
+        text = str(target.peers.writer.text)
+    await disk.fail_reads()
+    with pytest.raises(ServerFailed, match="before it was ready"):
+        await server.start()
+    (failed,) = server.logged("server_start_failed")
+    assert "journal.sqlite3" in failed["error"]
+    await disk.mend()
+    async with server:
         assert (await text_in(server, ROOM)).startswith(text)
 
 

@@ -77,6 +77,18 @@ def test_a_failed_sync_forgets_and_the_next_one_says_that_all_is_well() -> None:
     assert file.content == b""
 
 
+def test_a_broken_disk_takes_nothing_and_a_hidden_one_shows_nothing() -> None:
+    disk, (file,) = disk_with("a")
+    disk.change(file, Write(0, b"kept"))
+    disk.broken = disk.unreadable = True
+    with pytest.raises(OSError):
+        disk.change(file, Write(0, b"lost"))
+    with pytest.raises(OSError):
+        disk.read(file, 0, 4)
+    disk.mend()
+    assert disk.read(file, 0, 4) == b"kept"
+
+
 def test_by_chance_a_part_of_what_was_not_synced_is_kept_by_sectors() -> None:
     disk, (file,) = disk_with("a")
     disk.root.sync()

@@ -19,7 +19,7 @@ from tests.support.mounts import require_fuse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-CUTS = 12
+CUTS = 10
 SOAK_CUTS = 400
 #: Cuts until something must have been lost by a server that does not wait for the disk.
 CUTS_THAT_BITE = 10

@@ -127,6 +127,8 @@ class Disk:
         self.root = Directory()
         #: Every write and every sync fails.
         self.broken = False
+        #: Every read fails.
+        self.unreadable = False
         #: So many more syncs of files whose path ends in `failing_suffix` fail.
         self.failing_syncs = 0
         self.failing_suffix = ""
@@ -162,6 +164,11 @@ class Disk:
             raise OSError(errno.EIO, "broken")
         file.change(change)
 
+    def read(self, file: File, offset: int, size: int) -> bytes:
+        if self.unreadable:
+            raise OSError(errno.EIO, "unreadable")
+        return bytes(file.content[offset : offset + size])
+
     def rename(self, old: str, new: str) -> None:
         (old_parent, old_name), (new_parent, new_name) = self.parent(old), self.parent(new)
         if old_parent is not new_parent:
@@ -181,6 +188,10 @@ class Disk:
 
     def cut_power(self, chance: random.Random | None) -> None:
         """Lose all that was not synced, or, given `chance`, a part of it, sector by sector."""
-        self.broken = False
-        self.failing_syncs = 0
+        self.mend()
         self.root.cut(chance)
+
+    def mend(self) -> None:
+        """No more faults; what they have lost stays lost."""
+        self.broken = self.unreadable = False
+        self.failing_syncs = 0

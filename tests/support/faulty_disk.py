@@ -75,6 +75,10 @@ class FaultyDisk(AbstractAsyncContextManager["FaultyDisk"]):
         """From now on every write and every sync fails (EIO)."""
         await self._order(do="break")
 
+    async def fail_reads(self) -> None:
+        """From now on every read that the kernel has not cached fails (EIO)."""
+        await self._order(do="hide")
+
     async def mend(self) -> None:
         await self._order(do="mend")
 

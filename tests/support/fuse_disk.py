@@ -80,7 +80,7 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
         with self._lock:
-            return bytes(self._open[fh].file.content[offset : offset + size])
+            return self._disk.read(self._open[fh].file, offset, size)
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
         with self._lock:
@@ -164,7 +164,9 @@ class Orders:
             case "break":
                 disk.broken = True
             case "mend":
-                disk.broken, disk.failing_syncs = False, 0
+                disk.mend()
+            case "hide":
+                disk.unreadable = True
             case "fail_syncs":
                 disk.failing_suffix, disk.failing_syncs = order["suffix"], order["count"]
         return {"failed_syncs": disk.failed_syncs, "synced_after_failure": disk.synced_after_failure}

@@ -27,6 +27,9 @@ _UNAVAILABLE = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
+# SQLite turns a read that fails with EIO into SQLITE_CORRUPT (SQLITE_IOERR_CORRUPTFS, inside vdbe.c).
+# So it is no proof of damage, and nothing may be thrown away because of it.
+_LOOKS_ALIKE = "; SQLite says the same of a disk that fails to read"
 _UNREADABLE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_NOTADB})
 
 
@@ -39,6 +42,8 @@ def storage_error(error: sqlite3.Error | UnicodeDecodeError, *, where: str) -> S
     code = getattr(error, "sqlite_errorcode", None)
     text = f"{error} ({getattr(error, 'sqlite_errorname', 'no code')})"
     primary = None if code is None else code & 0xFF
+    if primary == sqlite3.SQLITE_CORRUPT:
+        text += _LOOKS_ALIKE
     if primary in _UNAVAILABLE:
         return UnavailableError(f"{where}: {text}")
     # Text that is not UTF-8 is found by the driver, whose error has no code.

@@ -44,6 +44,11 @@ def test_each_fault_has_one_meaning(error: Exception, expected: type[StorageErro
     assert caught.value.__cause__ is error
 
 
+def test_what_looks_like_damage_may_be_a_disk_that_fails_to_read() -> None:
+    with pytest.raises(UnreadableError, match="a disk that fails to read"), translated("x"):
+        raise driver_error(sqlite3.SQLITE_CORRUPT)
+
+
 def test_other_errors_pass() -> None:
     with pytest.raises(ValueError, match="mine"), translated("x"):
         raise ValueError("mine")
