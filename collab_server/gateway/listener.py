@@ -1,17 +1,15 @@
-"""The one port: accepts, reads the request head, and hands each connection to whoever speaks its protocol.
+"""The one port: accepts, and hands each connection to whoever speaks the protocol of its first request.
 
-Owns the listening sockets, the count of connections, the deadline and the answers until a head is complete.
-Knows nothing of rooms, and of HTTP only what decides where a connection goes.
+Owns the listening sockets, the count of connections and the cap. Knows nothing of rooms, and of HTTP only
+what decides where a connection goes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import cast
 
 from collab_server.gateway.handshake import (
     SubprotocolChoice,
@@ -20,7 +18,8 @@ from collab_server.gateway.handshake import (
     switching_response,
     wants_websocket,
 )
-from collab_server.gateway.head import HeadReader, RefusedRequest, RequestHead
+from collab_server.gateway.head import RefusedRequest, RequestHead
+from collab_server.gateway.head_protocol import HeadProtocol
 from collab_server.gateway.http_handover import AsgiApp, HttpService
 from collab_server.gateway.settings import GatewaySettings
 from collab_server.gateway.sockets import bind_all, resolve
@@ -57,7 +56,7 @@ class Listener:
         self._acceptor = acceptor
         self._settings = settings
         self._choose = choose
-        self._http = HttpService(asgi_app, settings=settings)
+        self._http = HttpService(asgi_app, settings=settings, give_back=self._take_back)
         self._servers: list[asyncio.Server] = []
         self._heads: set[HeadProtocol] = set()
         self._websockets: set[FastConnection] = set()
@@ -111,12 +110,14 @@ class Listener:
             async with asyncio.timeout_at(deadline):
                 await self._quiet.wait()
         except TimeoutError:
-            for connection in list(self._websockets):
-                connection.abort()
+            for websocket in list(self._websockets):
+                websocket.abort()
+            for head in list(self._heads):
+                head.abort()
             # Aborted transports go in the next turn of the loop.
             await asyncio.wait_for(self._quiet.wait(), _ABORT_SECONDS)
 
-    # What HeadProtocol calls.
+    # What HeadProtocol calls: implements `HeadOwner`.
 
     @property
     def settings(self) -> GatewaySettings:
@@ -133,6 +134,10 @@ class Listener:
             return True
         self.counts.over_cap += 1
         return False
+
+    def returned(self, head: HeadProtocol) -> None:
+        """A connection that was given away is back; it is counted already."""
+        self._heads.add(head)
 
     def head_done(self, head: HeadProtocol) -> None:
         self._heads.discard(head)
@@ -152,6 +157,13 @@ class Listener:
         else:
             self.counts.http += 1
             self._http.take(transport, received, on_gone=self.gone)
+
+    def _take_back(self, transport: asyncio.Transport, head: RequestHead, rest: bytes) -> None:
+        """A kept-alive connection asks for a WebSocket: from here on it is as if that came first."""
+        HeadProtocol(self).resume(transport, head, rest)
+
+    def count_timeout(self) -> None:
+        self.counts.timed_out += 1
 
     def count_refusal(self, status: int) -> None:
         self.counts.refused[status] = self.counts.refused.get(status, 0) + 1
@@ -180,95 +192,6 @@ class Listener:
             violations = self.counts.violations
             violations[connection.failure] = violations.get(connection.failure, 0) + 1
         self.gone()
-
-
-class HeadProtocol(asyncio.Protocol):
-    """A connection until its request head is complete; bounded in bytes, and in time from its beginning.
-
-    A refused one stays here until the remote has read why, or until the close deadline: closing a socket that
-    holds unread bytes makes the kernel send a reset, which can overtake the answer.
-    """
-
-    __slots__ = ("_listener", "_reader", "_timer", "_transport")
-
-    _transport: asyncio.Transport
-    _timer: asyncio.TimerHandle
-
-    def __init__(self, listener: Listener) -> None:
-        settings = listener.settings
-        self._listener = listener
-        self._reader: HeadReader | None = HeadReader(
-            max_bytes=settings.head_max_bytes, max_headers=settings.head_max_headers
-        )
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._arm(self._listener.settings.head_timeout_seconds, self._timed_out)
-        if not self._listener.opened(self):
-            self.abort()
-
-    def data_received(self, data: bytes) -> None:
-        reader = self._reader
-        if reader is None:
-            return
-        try:
-            complete = reader.feed(data)
-            if complete is not None:
-                head, rest = complete
-                self._listener.dispatch(self._transport, head, received=reader.received, rest=rest)
-                self._let_go()
-        except RefusedRequest as refusal:
-            self._refuse(refusal)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._let_go()
-        self._listener.gone()
-
-    def abort_if_silent(self) -> None:
-        """Drop a connection that was opened in advance, as browsers do, and has asked for nothing yet."""
-        if self._reader is not None and self._reader.is_empty:
-            self.abort()
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    def _timed_out(self) -> None:
-        self._listener.counts.timed_out += 1
-        if self._reader is None or self._reader.is_empty:
-            self.abort()
-            return
-        seconds = self._listener.settings.head_timeout_seconds
-        self._refuse(RefusedRequest(408, f"The request head was not complete after {seconds:g} seconds."))
-
-    def _refuse(self, refusal: RefusedRequest) -> None:
-        self._reader = None
-        self._timer.cancel()
-        self._arm(self._listener.settings.close_timeout_seconds, self.abort)
-        self._listener.count_refusal(refusal.status)
-        self._transport.write(error_response(refusal))
-        self._transport.write_eof()
-
-    def _arm(self, seconds: float, action: Callable[[], None]) -> None:
-        self._timer = asyncio.get_running_loop().call_later(seconds, action)
-
-    def _let_go(self) -> None:
-        """No longer responsible for the connection. uvloop keeps this object as long as the transport."""
-        self._reader = None
-        self._timer.cancel()
-        self._listener.head_done(self)
-
-
-def error_response(refusal: RefusedRequest) -> bytes:
-    """A whole HTTP answer with the sentence as its text."""
-    body = refusal.sentence.encode("utf-8") + b"\n"
-    lines = [
-        f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}",
-        "Content-Type: text/plain; charset=utf-8",
-        f"Content-Length: {len(body)}",
-        "Connection: close",
-        *(f"{name}: {value}" for name, value in refusal.headers),
-    ]
-    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body
 
 
 async def start_listener(
