@@ -141,8 +141,9 @@ class FastConnection(FrameReceiver):
         elif self._state is _OPEN:
             self._transport.writelines((one, two))
 
-    def ping(self) -> None:
+    def ping(self) -> bool:
         self._write(_PING_WIRE)
+        return True
 
     @property
     def buffered(self) -> int:

@@ -60,8 +60,8 @@ class Connection(Protocol):
     def send_pair(self, first: Frame, second: Frame) -> None:
         """Write two messages with one system call where the transport can."""
 
-    def ping(self) -> None:
-        """Send a WebSocket ping; an answer shows in `last_received`."""
+    def ping(self) -> bool:
+        """Send a WebSocket ping; an answer shows in `last_received`. False where pongs are not seen."""
 
     def close(self, code: int, reason: str = "") -> None:
         """Start the close handshake. Idempotent: the first reason wins. Bounded in time."""

@@ -397,7 +397,10 @@ class Session:
             self._pinged_at = None
         elif self._pinged_at is None:
             self._pinged_at = now
-            self.connection.ping()
+            if not self.connection.ping():
+                # Every Yjs client answers a step 1. One that is pinged has sent nothing for a while, so that
+                # its answer holds little more than the deleted ranges.
+                self._room.ask(self)
         elif now - self._pinged_at > self._settings.pong_seconds:
             self.close(CloseReason.TIMEOUT)
             self.connection.abort()
