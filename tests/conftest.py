@@ -12,7 +12,7 @@ from blockbuster import blockbuster_ctx
 from tests.support.install import ensure_node_modules
 from tests.support.leaks import no_leaks
 from tests.support.node import NodeClient, NodeProcess
-from tests.support.server import ServerProcess, memory_server, mute_server, our_server
+from tests.support.server import ServerProcess, asgi_server, memory_server, mute_server, our_server
 
 LOG_SHOWN = 40
 
@@ -30,10 +30,20 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
         yield opened
 
 
+#: The ways in to our server: its port, and ASGI under Hypercorn.
+WAYS_IN = {"port": our_server, "asgi": asgi_server}
+
+#: For tests of what must not depend on the way in.
+both_ways_in = pytest.mark.parametrize("server", WAYS_IN, indirect=True)
+
+
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
-    """Our server on a fresh data directory; at the end it must exit in order."""
-    async with our_server(tmp_path / "data") as process:
+async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ServerProcess]:
+    """Our server on a fresh data directory; at the end it must exit in order.
+
+    On its own port, unless the test is parametrised with one of `WAYS_IN`.
+    """
+    async with WAYS_IN[getattr(request, "param", "port")](tmp_path / "data") as process:
         yield process
     # Shown by pytest when the test failed.
     print(process.log_tail(LOG_SHOWN))

@@ -82,7 +82,7 @@ class ListenSettings(Section):
     )
     allow_anonymous: bool = Field(
         default=False,
-        description="Serve anybody who can reach an address that is not loopback: there are no tokens yet.",
+        description="Serve anybody, beyond loopback and under ASGI from other machines too: no tokens yet.",
     )
     base_path: Annotated[str, AfterValidator(_check_base_path)] = Field(
         default="",

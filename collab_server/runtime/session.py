@@ -392,10 +392,12 @@ class Session:
         return now - max(self._paused_at, self._last_taken) > self._settings.send_stall_seconds
 
     def _check_alive(self, now: float) -> None:
-        silence = now - max(self.connection.last_received, self._last_taken)
-        if silence < self._settings.ping_seconds:
+        heard_at = max(self.connection.last_received, self._last_taken)
+        if self._pinged_at is not None and heard_at > self._pinged_at:
             self._pinged_at = None
-        elif self._pinged_at is None:
+        if now - heard_at < self._settings.ping_seconds:
+            return
+        if self._pinged_at is None:
             self._pinged_at = now
             if not self.connection.ping():
                 # Every Yjs client answers a step 1. One that is pinged has sent nothing for a while, so that

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +28,8 @@ HOST = "127.0.0.1"
 #: How long a staged shutdown may take before it counts as hanging (the drain is 25 s by default).
 STOP_SECONDS = 40.0
 LOG_LINES = 20_000
+#: What Hypercorn says when it listens.
+_HYPERCORN_READY = re.compile(r"Running on https?://\S+:(\d+) ")
 
 
 class ServerFailed(AssertionError):
@@ -41,10 +44,10 @@ class ServerProcess:
         command: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
-        port_flag: str | None = "--port",
+        port_arguments: Callable[[int], Sequence[str]] = lambda port: ("--port", str(port)),
     ) -> None:
         self._command = list(command)
-        self._port_flag = port_flag
+        self._port_arguments = port_arguments
         self._env = {**os.environ, **(env or {})}
         self._changes = Changes()
         self._log_task: asyncio.Task[None] | None = None
@@ -108,7 +111,7 @@ class ServerProcess:
         began = asyncio.get_running_loop().time()
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
-            *((self._port_flag, str(self.port)) if self._port_flag else (str(self.port),)),
+            *self._port_arguments(self.port),
             env=self._env,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
@@ -201,6 +204,8 @@ class ServerProcess:
 
 def _parse(line: bytes) -> dict[str, Any]:
     text = line.decode(errors="replace").rstrip()
+    if ready := _HYPERCORN_READY.search(text):
+        return {"event": "server_ready", "port": int(ready[1]), "text": text}
     try:
         value = json.loads(text)
     except ValueError:
@@ -225,6 +230,17 @@ def our_server(data: Path, *, env: Mapping[str, str] | None = None) -> ServerPro
     return ServerProcess([*command, "--data", str(data), "--log-format", "json"], env=env)
 
 
+def asgi_server(
+    data: Path, *, app: str = "collab_server.asgi:app", options: Sequence[str] = (), **settings: str
+) -> ServerProcess:
+    """The same server as an ASGI application under plain Hypercorn; `settings` are variables of ours."""
+    command = [str(Path(sys.executable).with_name("hypercorn")), "--worker-class", "uvloop", "--workers", "0"]
+    env = {"COLLAB_STORAGE__DIRECTORY": str(data), "COLLAB_LOG__FORMAT": "json", **settings}
+    return ServerProcess(
+        [*command, *options, app], env=env, port_arguments=lambda port: ("--bind", f"{HOST}:{port}")
+    )
+
+
 def mute_server() -> ServerProcess:
     """The control: completes handshake and first sync, relays and keeps nothing."""
     return _stand_in("mute")
@@ -236,4 +252,6 @@ def memory_server() -> ServerProcess:
 
 
 def _stand_in(kind: str) -> ServerProcess:
-    return ServerProcess(["node", str(NODE_DIRECTORY / "standin.mjs"), kind, HOST], port_flag=None)
+    return ServerProcess(
+        ["node", str(NODE_DIRECTORY / "standin.mjs"), kind, HOST], port_arguments=lambda port: (str(port),)
+    )
