@@ -12,7 +12,17 @@ from http import HTTPStatus
 from typing import Protocol, cast
 
 from collab_server.gateway.head import HeadReader, RefusedRequest, RequestHead
+from collab_server.gateway.lingering import end_writing
 from collab_server.gateway.settings import GatewaySettings
+
+
+class Waiting(Protocol):
+    """A connection on which nothing is served yet."""
+
+    def abort(self) -> None: ...
+
+    def abort_if_silent(self) -> None:
+        """Drop it if it has asked for nothing yet."""
 
 
 class HeadOwner(Protocol):
@@ -21,18 +31,18 @@ class HeadOwner(Protocol):
     @property
     def settings(self) -> GatewaySettings: ...
 
-    def opened(self, head: HeadProtocol) -> bool:
+    def opened(self, waiting: Waiting) -> bool:
         """Count a new connection; False if there is no room even for HTTP."""
 
-    def returned(self, head: HeadProtocol) -> None:
-        """A connection that was given away is back; it is counted already."""
+    def returned(self, waiting: Waiting) -> None:
+        """A connection that is counted already has become one that waits."""
 
     def dispatch(
         self, transport: asyncio.Transport, head: RequestHead, *, received: bytes, rest: bytes
     ) -> None:
         """Give the connection away. Raises RefusedRequest while it still is the caller's."""
 
-    def head_done(self, head: HeadProtocol) -> None:
+    def head_done(self, waiting: Waiting) -> None:
         """No longer responsible for the connection, or it is gone."""
 
     def gone(self) -> None:
@@ -68,12 +78,16 @@ class HeadProtocol(asyncio.Protocol):
         if not self._owner.opened(self):
             self.abort()
 
-    def resume(self, transport: asyncio.Transport, head: RequestHead, rest: bytes) -> None:
-        """Take over a connection that has served HTTP, at a request that somebody else has read."""
+    def take_over(self, transport: asyncio.Transport) -> None:
+        """Become the protocol of a connection that is counted already."""
         self._transport = transport
         transport.set_protocol(self)
         self._arm(self._owner.settings.head_timeout_seconds, self._timed_out)
         self._owner.returned(self)
+
+    def resume(self, transport: asyncio.Transport, head: RequestHead, rest: bytes) -> None:
+        """Take over a connection that has served HTTP, at a request that somebody else has read."""
+        self.take_over(transport)
         try:
             self._dispatch(head, received=b"", rest=rest)
         except RefusedRequest as refusal:
@@ -121,7 +135,7 @@ class HeadProtocol(asyncio.Protocol):
         self._arm(self._owner.settings.close_timeout_seconds, self.abort)
         self._owner.count_refusal(refusal.status)
         self._transport.write(error_response(refusal))
-        self._transport.write_eof()
+        end_writing(self._transport)
 
     def _arm(self, seconds: float, action: Callable[[], None]) -> None:
         self._timer = asyncio.get_running_loop().call_later(seconds, action)

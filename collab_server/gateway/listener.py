@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+import ssl
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from collab_server.gateway.handshake import (
@@ -19,15 +20,19 @@ from collab_server.gateway.handshake import (
     wants_websocket,
 )
 from collab_server.gateway.head import RefusedRequest, RequestHead
-from collab_server.gateway.head_protocol import HeadProtocol
+from collab_server.gateway.head_protocol import HeadProtocol, Waiting
 from collab_server.gateway.http_handover import AsgiApp, HttpService
 from collab_server.gateway.settings import GatewaySettings
 from collab_server.gateway.sockets import bind_all, resolve
+from collab_server.gateway.tls_door import TlsDoor
 from collab_server.gateway.websocket_fast import FastConnection
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.connection import Acceptor
 
 _ABORT_SECONDS = 5.0
+
+#: The context for a new connection; it may change from one to the next.
+TlsContext = Callable[[], ssl.SSLContext]
 
 
 @dataclass(slots=True)
@@ -40,6 +45,7 @@ class GatewayCounts:
     http: int = 0
     over_cap: int = 0
     timed_out: int = 0
+    failed_handshakes: int = 0
     #: Refused request heads by HTTP status.
     refused: dict[int, int] = field(default_factory=dict)
     #: WebSockets that sent what no client may send, by close code.
@@ -50,15 +56,22 @@ class Listener:
     """The open port. Made by `start_listener`."""
 
     def __init__(
-        self, *, acceptor: Acceptor, asgi_app: AsgiApp, settings: GatewaySettings, choose: SubprotocolChoice
+        self,
+        *,
+        acceptor: Acceptor,
+        asgi_app: AsgiApp,
+        settings: GatewaySettings,
+        choose: SubprotocolChoice,
+        tls: TlsContext | None,
     ) -> None:
         self.counts = GatewayCounts()
         self._acceptor = acceptor
         self._settings = settings
         self._choose = choose
+        self._tls = tls
         self._http = HttpService(asgi_app, settings=settings, give_back=self._take_back)
         self._servers: list[asyncio.Server] = []
-        self._heads: set[HeadProtocol] = set()
+        self._waiting: set[Waiting] = set()
         self._websockets: set[FastConnection] = set()
         self._port = 0
         self._quiet = asyncio.Event()
@@ -84,25 +97,26 @@ class Listener:
         loop = asyncio.get_running_loop()
         self._port = sockets[0].getsockname()[1]
         for sock in sockets:
-            server = await loop.create_server(
-                lambda: HeadProtocol(self), sock=sock, backlog=self._settings.backlog
-            )
+            server = await loop.create_server(self._enter, sock=sock, backlog=self._settings.backlog)
             self._servers.append(server)
+
+    def _enter(self) -> asyncio.Protocol:
+        return HeadProtocol(self) if self._tls is None else TlsDoor(self, self._tls())
 
     def stop_accepting(self) -> None:
         """Close the port and every connection that has not yet sent a byte. Idempotent."""
         for server in self._servers:
             server.close()
         self._servers.clear()
-        for head in list(self._heads):
-            head.abort_if_silent()
+        for waiting in list(self._waiting):
+            waiting.abort_if_silent()
 
     async def close(self, *, grace_seconds: float = 1.0) -> None:
         """Stop accepting and end every connection; after the grace those that are left are dropped."""
         deadline = asyncio.get_running_loop().time() + grace_seconds
         self.stop_accepting()
-        for head in list(self._heads):
-            head.abort()
+        for waiting in list(self._waiting):
+            waiting.abort()
         for connection in list(self._websockets):
             connection.close(*CloseReason.GOING_AWAY.value)
         await self._http.close(grace_seconds=grace_seconds)
@@ -112,35 +126,41 @@ class Listener:
         except TimeoutError:
             for websocket in list(self._websockets):
                 websocket.abort()
-            for head in list(self._heads):
-                head.abort()
+            for waiting in list(self._waiting):
+                waiting.abort()
             # Aborted transports go in the next turn of the loop.
             await asyncio.wait_for(self._quiet.wait(), _ABORT_SECONDS)
 
-    # What HeadProtocol calls: implements `HeadOwner`.
+    # What HeadProtocol and TlsDoor call: implements `HeadOwner` and `DoorOwner`.
 
     @property
     def settings(self) -> GatewaySettings:
         return self._settings
 
-    def opened(self, head: HeadProtocol) -> bool:
+    def opened(self, waiting: Waiting) -> bool:
         """Count a new connection; False if there is no room even for HTTP."""
         self.counts.accepted += 1
         self.counts.open += 1
         self._quiet.clear()
-        self._heads.add(head)
+        self._waiting.add(waiting)
         cap = self._settings.max_connections
         if cap is None or self.counts.open <= cap + self._settings.http_reserve:
             return True
         self.counts.over_cap += 1
         return False
 
-    def returned(self, head: HeadProtocol) -> None:
-        """A connection that was given away is back; it is counted already."""
-        self._heads.add(head)
+    def returned(self, waiting: Waiting) -> None:
+        """A connection that is counted already has become one that waits."""
+        self._waiting.add(waiting)
 
-    def head_done(self, head: HeadProtocol) -> None:
-        self._heads.discard(head)
+    def secured(self, transport: asyncio.Transport) -> HeadProtocol:
+        """The protocol for the first request of a connection whose handshake is complete."""
+        head = HeadProtocol(self)
+        head.take_over(transport)
+        return head
+
+    def head_done(self, waiting: Waiting) -> None:
+        self._waiting.discard(waiting)
 
     def gone(self) -> None:
         """One connection is gone, whatever it had become."""
@@ -161,6 +181,9 @@ class Listener:
     def _take_back(self, transport: asyncio.Transport, head: RequestHead, rest: bytes) -> None:
         """A kept-alive connection asks for a WebSocket: from here on it is as if that came first."""
         HeadProtocol(self).resume(transport, head, rest)
+
+    def count_failed_handshake(self) -> None:
+        self.counts.failed_handshakes += 1
 
     def count_timeout(self) -> None:
         self.counts.timed_out += 1
@@ -202,10 +225,16 @@ async def start_listener(
     asgi_app: AsgiApp,
     settings: GatewaySettings | None = None,
     choose_subprotocol: SubprotocolChoice = first_offered,
+    tls: TlsContext | None = None,
 ) -> Listener:
-    """Listen on every address of `host`. Must run on a uvloop loop. Raises ListenError."""
+    """Listen on every address of `host`. Must run on a uvloop loop. Raises ListenError.
+
+    With `tls` nothing but TLS is spoken; it is asked for the context of each connection.
+    """
     settings = settings or GatewaySettings()
-    listener = Listener(acceptor=acceptor, asgi_app=asgi_app, settings=settings, choose=choose_subprotocol)
+    listener = Listener(
+        acceptor=acceptor, asgi_app=asgi_app, settings=settings, choose=choose_subprotocol, tls=tls
+    )
     sockets = bind_all(await resolve(host, port), backlog=settings.backlog)
     await listener.listen(sockets)
     return listener

@@ -231,7 +231,8 @@ class FastConnection(FrameReceiver):
             self._timer.cancel()
         self._on_gone(self)
         handler, self._handler = self._handler, None
-        del self._gate  # with the handler, what would keep this object until the garbage collector runs
+        # With the handler, what would keep this object until the garbage collector runs.
+        del self._gate, self._transport
         if handler is not None:
             try:
                 handler.disconnected(self._remote_code)
