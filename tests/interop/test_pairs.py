@@ -38,9 +38,10 @@ async def open_pair(
 
 
 def cases() -> Iterator[ParameterSet]:
-    """All pairs on the port; over ASGI each version once in each role."""
+    """All pairs on the port; over ASGI each version once in each role; one pair over TLS."""
     for pair in PAIRS:
         yield pytest.param("port", pair, id="-with-".join(pair))
+    yield pytest.param("tls", ("1.5", "3.1"), id="tls-1.5-with-3.1")
     for pair in zip(Y_WEBSOCKET_VERSIONS, Y_WEBSOCKET_VERSIONS[1:] + Y_WEBSOCKET_VERSIONS[:1], strict=True):
         yield pytest.param("asgi", pair, id=f"asgi-{'-with-'.join(pair)}")
 

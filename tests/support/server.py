@@ -11,6 +11,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from typing import Any, Self
 import psutil  # type: ignore[import-untyped]
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.certificates import Pair, make_pair
 from tests.support.install import NODE_DIRECTORY
 from tests.support.waiting import PATIENCE, Changes, WaitFailed
 
@@ -44,6 +46,7 @@ class ServerProcess:
         command: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
+        tls: Pair | None = None,
         port_arguments: Callable[[int], Sequence[str]] = lambda port: ("--port", str(port)),
     ) -> None:
         self._command = list(command)
@@ -54,6 +57,8 @@ class ServerProcess:
         self._process: asyncio.subprocess.Process | None = None
         self.log: deque[dict[str, Any]] = deque(maxlen=LOG_LINES)
         self.port = 0
+        #: The certificate that the server shows, if it speaks TLS.
+        self.tls = tls
         self.start_seconds = 0.0
 
     async def __aenter__(self) -> Self:
@@ -82,11 +87,16 @@ class ServerProcess:
     @property
     def url(self) -> str:
         """Base URL for WebSockets; a room is a path under it."""
-        return f"ws://{HOST}:{self.port}"
+        return f"{'ws' if self.tls is None else 'wss'}://{HOST}:{self.port}"
 
     @property
     def http(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return f"{'http' if self.tls is None else 'https'}://{HOST}:{self.port}"
+
+    @property
+    def client_tls(self) -> ssl.SSLContext | None:
+        """How a client in Python connects."""
+        return None if self.tls is None else self.tls.client_context()
 
     @property
     def rss(self) -> int:
@@ -158,6 +168,14 @@ class ServerProcess:
         await self._process.wait()
         await self._finish_log()
 
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    async def wait_logged(self, event: str, *, count: int = 1) -> None:
+        """Until the log has this event so often. Raises WaitFailed."""
+        await self._changes.wait_for(lambda: len(self.logged(event)) >= count, what=event)
+
     async def restart(self, *, kill: bool = False) -> None:
         """Stop (or kill -9) and start on the same port with the same data."""
         await (self.kill9() if kill else self.stop())
@@ -166,7 +184,7 @@ class ServerProcess:
     async def get(self, path: str) -> tuple[int, bytes]:
         """Status and body of one plain HTTP request on a connection of its own."""
         async with asyncio.timeout(PATIENCE):
-            reader, writer = await asyncio.open_connection(HOST, self.port)
+            reader, writer = await asyncio.open_connection(HOST, self.port, ssl=self.client_tls)
             try:
                 writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -224,10 +242,18 @@ def _unchunk(body: bytes) -> bytes:
         body = body[count + 2 :]
 
 
-def our_server(data: Path, *, env: Mapping[str, str] | None = None) -> ServerProcess:
+def our_server(data: Path, *, env: Mapping[str, str] | None = None, tls: Pair | None = None) -> ServerProcess:
     """The real server on the data directory `data`, through its command line."""
     command = [str(Path(sys.executable).with_name("collab-server")), "serve", "--host", HOST]
-    return ServerProcess([*command, "--data", str(data), "--log-format", "json"], env=env)
+    return ServerProcess([*command, "--data", str(data), "--log-format", "json"], env=env, tls=tls)
+
+
+def tls_server(data: Path) -> ServerProcess:
+    """The real server with a certificate that was made for it, beside its data."""
+    data.mkdir(parents=True, exist_ok=True)
+    pair = make_pair(data)
+    env = {"COLLAB_LISTEN__TLS_CERT": str(pair.cert), "COLLAB_LISTEN__TLS_KEY": str(pair.key)}
+    return our_server(data, env=env, tls=pair)
 
 
 def asgi_server(
