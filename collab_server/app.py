@@ -1,53 +1,29 @@
-"""The composition root: everything that one server process is made of, built from frozen settings.
+"""The server on a port of its own: one composition, and the listener as its way in.
 
-The only place that names storage adapters. Owns the order of start and stop; each part owns its own work.
+Owns what the listener adds: who may be listened to, and the order of its start and end around the
+composition's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Collection, Sequence
+import ssl
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
-from collab_storage import Bases, Journal
-from collab_storage.lock import DirectoryLock
-from collab_storage.memory import MemoryJournal
-from collab_storage.memory_bases import MemoryBases
-from collab_storage.sqlite import SqliteBases, SqliteJournal
+from collab_storage import Journal
 
-from collab_server.clock import SystemClock
-from collab_server.config import Settings, StorageSettings
-from collab_server.engine.compaction import compact_document
+from collab_server.composition import Service, Traffic
+from collab_server.config import ListenSettings, Settings
 from collab_server.gateway.auth import OpenAccess
 from collab_server.gateway.bind import check_bind
-from collab_server.gateway.entrance import Entrance
 from collab_server.gateway.listener import Listener, start_listener
-from collab_server.gateway.settings import GatewaySettings
 from collab_server.gateway.sockets import resolve
-from collab_server.http.health import NotReady
-from collab_server.http.routes import create_http_app
-from collab_server.observability.metrics import ClientClose, Metrics
-from collab_server.protocol.close_codes import CloseReason
-from collab_server.rooms.limits import Pace, RoomLimits
-from collab_server.runtime.base_cache import BaseCache
-from collab_server.runtime.compactor import Compact, CompactionPolicy, Compactor
-from collab_server.runtime.heartbeat import Heartbeat
-from collab_server.runtime.in_process import compact_in_process
-from collab_server.runtime.persister import Persister
-from collab_server.runtime.registry import Registry, RoomPolicy
-from collab_server.runtime.room_runner import DOCUMENT_STREAM
-from collab_server.runtime.tasks import TaskOwner
-from collab_server.types import RoomKey
-from collab_server.updates import ScanLimits
+from collab_server.gateway.tls import Certificate, TlsError
+from collab_server.observability import Event, get_logger
+from collab_server.parts import gateway_settings
 
-JOURNAL_FILE = "journal.sqlite3"
-BASES_FILE = "bases.sqlite3"
-#: Sessions told to go each second of a drain; their clients come back at once, without jitter.
-_CLOSES_PER_SECOND = 200
-#: The part of the time for a drain in which sessions are closed; the rest is for saving.
-_CLOSING_SHARE = 0.4
+_log = get_logger(__name__)
 
 
 @asynccontextmanager
@@ -69,97 +45,32 @@ class Application:
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        *,
-        journal: Journal | None = None,
-        bases: Bases | None = None,
-        max_connections: int | None = None,
+        self, settings: Settings, *, journal: Journal | None = None, max_connections: int | None = None
     ) -> None:
-        self.settings = settings
-        self.metrics = Metrics(edit_budget_seconds=settings.latency.edit_seconds)
-        self.metrics.connections_closed.update(dict.fromkeys([*CloseReason, *ClientClose], 0))
+        # Whom the port lets in is decided when it is bound.
+        self.service = Service(settings, authenticator=OpenAccess(), journal=journal)
+        self._settings = settings
         self._max_connections = max_connections
-        self._lock = _lock_of(settings.storage)
-        self._journal = journal if journal is not None else _journal_of(settings.storage)
-        self._bases = bases if bases is not None else _bases_of(settings.storage)
-        self._tasks = TaskOwner()
         self._listener: Listener | None = None
-        self._draining = False
-        self._locked = False
-        self._clock = SystemClock()
-        self._persister = Persister(self._journal, settings.storage, self.metrics)
-        cache = BaseCache(
-            self._bases,
-            budget_bytes=settings.storage.base_cache_bytes,
-            metrics=self.metrics,
-            tasks=self._tasks,
-        )
-        self.registry = Registry(
-            self._journal,
-            self._bases,
-            self._persister,
-            cache=cache,
-            compactor=self._compactor(cache),
-            policy=_room_policy(settings),
-            metrics=self.metrics,
-            tasks=self._tasks,
-            clock=self._clock,
-        )
-        self.entrance = Entrance(
-            registry=self.registry,
-            persister=self._persister,
-            authenticator=OpenAccess(),
-            listen=settings.listen,
-            sessions=settings.sessions,
-            limits=_scan_limits(settings),
-            metrics=self.metrics,
-            tasks=self._tasks,
-        )
-
-    def _compactor(self, cache: BaseCache) -> Compactor:
-        return Compactor(
-            self._compact(),
-            bases=self._bases,
-            cache=cache,
-            journal=self._journal,
-            policy=CompactionPolicy(tail_bytes=self.settings.rooms.compact_tail_bytes),
-            metrics=self.metrics,
-            tasks=self._tasks,
-        )
-
-    def _compact(self) -> Compact:
-        if isinstance(self._bases, MemoryBases):
-            return compact_in_process(self._journal, self._bases, self._bases.put, stream=DOCUMENT_STREAM)
-        return _compact_in(self.settings.storage)
-
-    # --- start ---
+        self._certificate = _certificate_of(settings.listen)
 
     async def start(self) -> None:
         """Open the journal and the port. Raises StorageError or ConfigError; `close` is due all the same."""
-        listen = self.settings.listen
+        listen = self._settings.listen
         resolved = await resolve(listen.host, listen.port)
         check_bind(listen.host, resolved.numeric, allow_anonymous=listen.allow_anonymous)
-        if self._lock is not None:
-            await asyncio.to_thread(self._lock.acquire)
-            self._locked = True
-        await self._journal.open()
-        await self._bases.open()
-        self._tasks.start(self._persister.run(), name="persister")
-        heartbeat = Heartbeat(lambda: self.entrance.sessions, lambda: self.registry, self.metrics)
-        self._tasks.start(heartbeat.run(), name="heartbeat")
+        if self._certificate is not None:
+            await asyncio.to_thread(self._certificate.load)
+        await self.service.start()
         self._listener = await start_listener(
             host=listen.host,
             port=listen.port,
-            acceptor=self.entrance.accept,
-            asgi_app=create_http_app(
-                health=self,
-                metrics=self.metrics,
-                before_scrape=self._bring_up_to_date,
-                base_path=listen.base_path,
-            ),
-            settings=_gateway_settings(self.settings, self._max_connections),
+            acceptor=self.service.entrance.accept,
+            asgi_app=self.service.http_app(base_path=listen.base_path),
+            settings=gateway_settings(self._settings, self._max_connections),
+            tls=self._tls_context if self._certificate is not None else None,
         )
+        self.service.open_to(_Port(self._listener, self._max_connections))
 
     @property
     def port(self) -> int:
@@ -167,161 +78,70 @@ class Application:
         assert self._listener is not None
         return self._listener.port
 
-    async def _bring_up_to_date(self) -> None:
-        """Fill in the metrics that are somebody else's to count."""
-        self.metrics.journal_bytes = await asyncio.to_thread(_journal_bytes, self.settings.storage)
-        if self._listener is None:
-            return
-        counts = self._listener.counts
-        self.metrics.connections_open = self._listener.websockets
-        self.metrics.http_connections_open = counts.open - self._listener.websockets
-        self.metrics.connections_opened = counts.websockets
-        self.metrics.connections_refused = sum(counts.refused.values()) + counts.over_cap + counts.timed_out
+    def _tls_context(self) -> ssl.SSLContext:
+        assert self._certificate is not None
+        return self._certificate.context
 
-    def not_ready(self) -> Collection[NotReady]:
-        """Implements `HealthPort`."""
-        reasons = []
-        if self._listener is None:
-            reasons.append(NotReady.STARTING)
-        if self._draining:
-            reasons.append(NotReady.DRAINING)
-        if self._persister.failing:
-            reasons.append(NotReady.JOURNAL_FAILING)
-        if self._at_capacity():
-            reasons.append(NotReady.AT_CAPACITY)
-        return reasons
-
-    def _at_capacity(self) -> bool:
-        cap = self._max_connections
-        return cap is not None and self._listener is not None and self._listener.connections >= cap
-
-    # --- the end ---
+    def reload_certificate(self) -> None:
+        """Read the certificate again, soon; a bad one is logged and the old one stays."""
+        if self._certificate is not None:
+            self.service.tasks.start(_reload(self._certificate), name="reload certificate")
 
     async def drain(self, *, deadline_seconds: float) -> None:
         """Stop taking people, send them away in portions, save everything; within the deadline."""
-        self._draining = self.entrance.draining = True
-        if self._listener is not None:
-            self._listener.stop_accepting()
-        await self._send_away(deadline_seconds * _CLOSING_SHARE)
-        self.registry.flush()
-        try:
-            async with asyncio.timeout(deadline_seconds * (1 - _CLOSING_SHARE)):
-                await self._persister.saved()
-        except TimeoutError:
-            # What is left is in `unsaved`, and the caller says so.
-            pass
+        await self.service.drain(deadline_seconds=deadline_seconds)
 
     def unsaved(self) -> Sequence[str]:
         """Rooms with edits that are not durable, the most changed first."""
-        return [str(key) for key in self.registry.unsaved()]
-
-    async def _send_away(self, most_seconds: float) -> None:
-        """Close all sessions, spread at random over a time that grows with their number."""
-        sessions = list(self.entrance.sessions)
-        seconds = min(most_seconds, len(sessions) / _CLOSES_PER_SECOND)
-        for session in sessions:
-            session.tell_drain(seconds)
-        random.shuffle(sessions)
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        for number, session in enumerate(sessions):
-            await asyncio.sleep(started + seconds * number / len(sessions) - loop.time())
-            session.send_away(CloseReason.GOING_AWAY)
+        return self.service.unsaved()
 
     async def close(self) -> None:
         """Let go of everything. What is not saved by now is not saved."""
-        # Whatever fails on the way, what comes after it is closed all the same; the last one in goes first.
         async with AsyncExitStack() as stack:
-            if self._lock is not None and self._locked:
-                stack.push_async_callback(asyncio.to_thread, self._lock.release)
-            stack.push_async_callback(self._journal.close)
-            stack.push_async_callback(self._bases.close)
-            stack.push_async_callback(self._tasks.close)
-            stack.callback(self.registry.close)
+            stack.push_async_callback(self.service.close)
             if self._listener is not None:
                 stack.push_async_callback(self._listener.close)
 
 
-def _lock_of(storage: StorageSettings) -> DirectoryLock | None:
-    return None if storage.memory_only else DirectoryLock(storage.directory)
+def _certificate_of(listen: ListenSettings) -> Certificate | None:
+    if listen.tls_cert is None or listen.tls_key is None:
+        return None
+    return Certificate(listen.tls_cert, listen.tls_key)
 
 
-def _journal_of(storage: StorageSettings) -> Journal:
-    if storage.memory_only:
-        return MemoryJournal()
-    return SqliteJournal(Path(storage.directory) / JOURNAL_FILE, synchronous=storage.synchronous.value)
+async def _reload(certificate: Certificate) -> None:
+    try:
+        await asyncio.to_thread(certificate.load)
+    except TlsError as error:
+        _log.error(Event.CERTIFICATE_REFUSED, error=str(error), hint="The one of before stays in use.")
+    else:
+        _log.info(Event.CERTIFICATE_LOADED)
 
 
-def _bases_of(storage: StorageSettings) -> Bases:
-    if storage.memory_only:
-        return MemoryBases()
-    return SqliteBases(Path(storage.directory) / BASES_FILE, synchronous=storage.synchronous.value)
+class _Port:
+    """The listener as the composition sees it. Implements `FrontEnd`."""
 
+    def __init__(self, listener: Listener, max_connections: int | None) -> None:
+        self._listener = listener
+        self._max_connections = max_connections
 
-def _compact_in(storage: StorageSettings) -> Compact:
-    async def compact(key: RoomKey, upto: int) -> None:
-        directory = Path(storage.directory)
-        await asyncio.to_thread(
-            compact_document,
-            journal=directory / JOURNAL_FILE,
-            bases=directory / BASES_FILE,
-            tenant=key.tenant,
-            room=key.room,
-            upto=upto,
-            synchronous=storage.synchronous.value,
+    @property
+    def traffic(self) -> Traffic:
+        counts, websockets = self._listener.counts, self._listener.websockets
+        return Traffic(
+            websockets=websockets,
+            http=counts.open - websockets,
+            opened=counts.websockets,
+            refused=sum(counts.refused.values())
+            + counts.over_cap
+            + counts.timed_out
+            + counts.failed_handshakes,
         )
 
-    return compact
+    @property
+    def at_capacity(self) -> bool:
+        cap = self._max_connections
+        return cap is not None and self._listener.connections >= cap
 
-
-def _journal_bytes(storage: StorageSettings) -> int:
-    if storage.memory_only:
-        return 0
-    return sum(path.stat().st_size for path in Path(storage.directory).glob(f"{JOURNAL_FILE}*"))
-
-
-def _room_policy(settings: Settings) -> RoomPolicy:
-    rooms = settings.rooms
-    limits = RoomLimits(
-        document_bytes=rooms.max_document_bytes,
-        held_bytes=rooms.max_held_bytes,
-        held_seconds=rooms.held_seconds,
-        document_clients=rooms.max_document_clients,
-        awareness_state_bytes=rooms.max_awareness_entry_bytes,
-        awareness_clients_per_member=rooms.max_awareness_clients_per_session,
-        awareness_tombstone_seconds=rooms.awareness_tombstone_seconds,
-        awareness_expiry_seconds=rooms.awareness_entry_max_age_seconds,
-    )
-    pace = Pace(
-        window_max_seconds=rooms.flush_window_max_seconds,
-        window_seconds_per_listener=rooms.flush_window_per_session_seconds,
-        awareness_min_seconds=rooms.awareness_interval_min_seconds,
-        awareness_max_seconds=rooms.awareness_interval_max_seconds,
-        awareness_seconds_per_listener=rooms.awareness_interval_per_session_seconds,
-    )
-    return RoomPolicy(limits, pace, rooms.linger_seconds)
-
-
-def _scan_limits(settings: Settings) -> ScanLimits:
-    limits = settings.limits
-    return ScanLimits(
-        max_blocks=limits.max_update_blocks,
-        max_clients=limits.max_update_clients,
-        max_delete_ranges=limits.max_update_delete_ranges,
-        max_depth=limits.max_update_depth,
-    )
-
-
-def _gateway_settings(settings: Settings, max_connections: int | None) -> GatewaySettings:
-    listen, sessions = settings.listen, settings.sessions
-    return GatewaySettings(
-        head_timeout_seconds=listen.handshake_seconds,
-        head_max_bytes=listen.max_head_bytes,
-        head_max_headers=listen.max_headers,
-        message_max_bytes=sessions.max_frame_bytes,
-        message_max_fragments=sessions.max_fragments,
-        close_timeout_seconds=sessions.close_seconds,
-        write_high_bytes=sessions.send_buffer_bytes,
-        write_low_bytes=sessions.send_buffer_bytes // 4,
-        max_connections=max_connections,
-    )
+    def stop_accepting(self) -> None:
+        self._listener.stop_accepting()

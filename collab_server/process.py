@@ -64,7 +64,12 @@ def connections_that_fit(file_limit: int) -> int:
 
 
 def base_url(scheme: str, settings: Settings, port: int) -> str:
-    """Address at which a client on this machine finds the server, with a slash at its end."""
+    """Address at which a client on this machine finds the server, with a slash at its end.
+
+    `scheme` is the one without TLS: http or ws.
+    """
+    if settings.listen.tls_cert is not None:
+        scheme += "s"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen.host, settings.listen.host)
     if ":" in host:
         host = f"[{host}]"

@@ -62,6 +62,9 @@ class Application(Protocol):
     async def drain(self, *, deadline_seconds: float) -> None:
         """Refuse the new, send the connected away in batches, save everything; within the deadline."""
 
+    def reload_certificate(self) -> None:
+        """Read the certificate again, soon; a bad one is logged and the old one stays."""
+
     def unsaved(self) -> Sequence[str]:
         """Rooms with edits that are not in the journal now, the most changed first. Must not wait."""
 
@@ -159,6 +162,8 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop, number.name)
+        if self._settings.listen.tls_cert is not None:
+            loop.add_signal_handler(signal.SIGHUP, self._reload_certificate)
         _log.info(Event.SERVER_STARTING, version=__version__, pid=os.getpid())
         try:
             code = await self._serve(self._max_connections())
@@ -181,6 +186,10 @@ class Server:
         if self._console is not None:
             self._console.draining()
         self._leave_after(seconds + _CLOSING_SECONDS, "deadline")
+
+    def _reload_certificate(self) -> None:
+        if self._ready_at is not None and self._app is not None:
+            self._app.reload_certificate()
 
     async def _serve(self, max_connections: int) -> ExitCode:
         async with self._build(self._settings, max_connections=max_connections) as app:

@@ -30,7 +30,7 @@ later one wins:
 1. a **file** in TOML, named by `--config FILE` or the variable `COLLAB_CONFIG`;
 2. **environment variables**: `COLLAB_`, the section, two underscores, the name;
 3. **flags** of `collab-server serve`: `--host`, `--port`, `--data`, `--memory-only`, `--allow-anonymous`,
-   `--log-format`, `--log-level`, and `--set KEY=VALUE` for every other setting.
+   `--tls-cert`, `--tls-key`, `--log-format`, `--log-level`, and `--set KEY=VALUE` for every other setting.
 
 The same change three times:
 

@@ -12,7 +12,14 @@ from blockbuster import blockbuster_ctx
 from tests.support.install import ensure_node_modules
 from tests.support.leaks import no_leaks
 from tests.support.node import NodeClient, NodeProcess
-from tests.support.server import ServerProcess, memory_server, mute_server, our_server
+from tests.support.server import (
+    ServerProcess,
+    asgi_server,
+    memory_server,
+    mute_server,
+    our_server,
+    tls_server,
+)
 
 LOG_SHOWN = 40
 
@@ -30,10 +37,20 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
         yield opened
 
 
+#: The ways in to our server: its port, ASGI under Hypercorn, its port with TLS.
+WAYS_IN = {"port": our_server, "asgi": asgi_server, "tls": tls_server}
+
+#: For tests of what must not depend on the way in.
+both_ways_in = pytest.mark.parametrize("server", ["port", "asgi"], indirect=True)
+
+
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
-    """Our server on a fresh data directory; at the end it must exit in order."""
-    async with our_server(tmp_path / "data") as process:
+async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ServerProcess]:
+    """Our server on a fresh data directory; at the end it must exit in order.
+
+    On its own port, unless the test is parametrised with one of `WAYS_IN`.
+    """
+    async with WAYS_IN[getattr(request, "param", "port")](tmp_path / "data") as process:
         yield process
     # Shown by pytest when the test failed.
     print(process.log_tail(LOG_SHOWN))
@@ -57,11 +74,13 @@ StartClient = Callable[[], Awaitable[NodeClient]]
 
 
 @pytest.fixture
-def node_client(node_modules: Path, stack: AsyncExitStack) -> StartClient:
-    """Starts a Node process with one client in it."""
+def node_client(request: pytest.FixtureRequest, node_modules: Path, stack: AsyncExitStack) -> StartClient:
+    """Starts a Node process with one client in it, which trusts the certificate of the test's server."""
+    tls = request.getfixturevalue("server").tls if "server" in request.fixturenames else None
 
     async def start() -> NodeClient:
-        return NodeClient(await stack.enter_async_context(NodeProcess("client.mjs")))
+        process = NodeProcess("client.mjs", trusted=None if tls is None else tls.cert)
+        return NodeClient(await stack.enter_async_context(process))
 
     return start
 

@@ -49,11 +49,13 @@ def serve(
     config: flags.Config = None,
     memory_only: flags.Memory = None,
     allow_anonymous: flags.AllowAnonymous = None,
+    tls_cert: flags.TlsCert = None,
+    tls_key: flags.TlsKey = None,
     log_format: flags.LogFormatFlag = None,
     log_level: flags.LogLevelFlag = None,
     settings: flags.Set = None,
 ) -> None:
-    """Run the server until Ctrl-C or SIGTERM.
+    """Run the server until Ctrl-C or SIGTERM. With TLS, SIGHUP reads the certificate again.
 
     Settings come from the configuration file, then COLLAB_… environment variables, then flags; the later
     wins. `collab-server config show` tells what is in force and why.
@@ -74,6 +76,8 @@ def serve(
         data=data,
         memory_only=memory_only,
         allow_anonymous=allow_anonymous,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
         log_format=log_format,
         log_level=log_level,
     )

@@ -18,6 +18,7 @@ from collab_server.config.fields import HIDDEN, settings_of, show, value_of
 from collab_server.config.loading import Source
 from collab_server.errors import ConfigError
 from collab_server.gateway.bind import check_bind
+from collab_server.gateway.tls import load_context
 from collab_server.process import ExitCode
 
 config_app = typer.Typer(help="Show or check the configuration.", no_args_is_help=True)
@@ -49,6 +50,7 @@ def check(config: flags.Config = None, settings: flags.Set = None) -> None:
     loaded = flags.load_or_exit(config, settings)
     try:
         _check_address(loaded.settings.listen)
+        _check_certificate(loaded.settings.listen)
     except ConfigError as error:
         flags.refuse(str(error))
     sources = [origin.source for origin in loaded.origins.values()]
@@ -68,6 +70,12 @@ def _check_address(listen: ListenSettings) -> None:
         raise ConfigError(f"listen.host {listen.host!r} is not a name or address of this machine") from error
     addresses = dict.fromkeys(str(address[0]) for *_, address in found)
     check_bind(listen.host, addresses, allow_anonymous=listen.allow_anonymous)
+
+
+def _check_certificate(listen: ListenSettings) -> None:
+    """Raises ConfigError."""
+    if listen.tls_cert is not None and listen.tls_key is not None:
+        load_context(listen.tls_cert, listen.tls_key)
 
 
 _NAMES = {

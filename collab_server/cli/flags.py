@@ -48,6 +48,10 @@ AllowAnonymous = Annotated[
         show_default=False,
     ),
 ]
+TlsCert = Annotated[
+    Path | None, typer.Option("--tls-cert", metavar="FILE", help="Certificate in PEM: speak https and wss.")
+]
+TlsKey = Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key in PEM.")]
 LogFormatFlag = Annotated[
     LogFormat | None,
     typer.Option("--log-format", help="Shape of log lines; auto is text on a terminal, else JSON. [auto]"),
@@ -96,6 +100,8 @@ _KEYS = {
     "data": "storage.directory",
     "memory_only": "storage.memory_only",
     "allow_anonymous": "listen.allow_anonymous",
+    "tls_cert": "listen.tls_cert",
+    "tls_key": "listen.tls_key",
     "log_format": "log.format",
     "log_level": "log.level",
 }

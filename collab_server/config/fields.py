@@ -28,6 +28,7 @@ _NOUNS: dict[Any, str] = {
     int: "a whole number",
     float: "a number",
     Path: "a path",
+    Path | None: "a path, or empty for none",
     str: "text",
     SecretStr: "a secret",
 }
@@ -115,6 +116,8 @@ def value_of(settings: BaseModel, key: str) -> Any:
 
 def show(value: object) -> str:
     """A value as people write it in TOML, without quotes; secrets never."""
+    if value is None:
+        return ""
     if isinstance(value, SecretStr):
         return HIDDEN
     if isinstance(value, bool):

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from collab_server.rooms.limits import Pace, RoomLimits
 from collab_server.updates.limits import MAX_DEPTH_SETTING, ScanLimits
@@ -28,6 +28,14 @@ Seconds = Annotated[float, Field(gt=0)]
 SecondsOrZero = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 CountOrZero = Annotated[int, Field(ge=0)]
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+#: Empty in a file or a variable means: none.
+OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 
 
 class Section(BaseModel):
@@ -82,14 +90,22 @@ class ListenSettings(Section):
     )
     allow_anonymous: bool = Field(
         default=False,
-        description="Serve anybody who can reach an address that is not loopback: there are no tokens yet.",
+        description="Serve anybody, beyond loopback and under ASGI from other machines too: no tokens yet.",
     )
     base_path: Annotated[str, AfterValidator(_check_base_path)] = Field(
         default="",
         description="Path under which a reverse proxy mounts the server, stripped from room paths.",
     )
+    tls_cert: OptionalPath = Field(
+        default=None,
+        description="Certificate with its chain, in PEM; then only TLS is spoken. SIGHUP reads it again.",
+    )
+    tls_key: OptionalPath = Field(
+        default=None, description="Private key of the certificate, in PEM, without a password."
+    )
     handshake_seconds: Seconds = Field(
-        default=10.0, description="Time a connection has to send its whole request head."
+        default=10.0,
+        description="Time a connection has to send its whole request head; before it as much for TLS.",
     )
     max_head_bytes: Count = Field(default=16_384, description="Longest request head that is read.")
     max_headers: Count = Field(default=128, description="Most header lines in one request head.")
@@ -97,6 +113,12 @@ class ListenSettings(Section):
         default=0,
         description="Most connections at once; 0 takes what the limit of open files leaves room for.",
     )
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("listen.tls_cert and listen.tls_key are given together or not at all")
+        return self
 
 
 class StorageSettings(Section):

@@ -9,12 +9,15 @@ import secrets
 from typing import Protocol
 
 from collab_server.errors import RemoteError
+from collab_server.gateway.bind import is_loopback
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.connection import UpgradeRequest
 from collab_server.types import DEFAULT_TENANT, Identity, Permission
 
 _OPEN_PERMISSIONS = frozenset({Permission.READ, Permission.WRITE, Permission.CHAT})
 _GUEST = "Guest"
+#: Fits into the reason of a close frame.
+_NOT_LOCAL = "Only this machine is let in. To let everybody write, set listen.allow_anonymous on the server."
 
 #: Makes 10 characters; among 50,000 users a double has a chance of 2 in 100 million.
 _USER_ID_BYTES = 7
@@ -56,6 +59,25 @@ class OpenAccess:
             permissions=_OPEN_PERMISSIONS,
             made_up=True,
         )
+
+    async def authenticate(self, request: UpgradeRequest, room: str) -> Identity:
+        return self.recognise(request, room)
+
+
+class LoopbackAccess:
+    """As `OpenAccess`, for connections that come from this machine and for no others.
+
+    For servers that are not ours: we do not choose the address they listen on, so that it cannot be refused.
+    """
+
+    def __init__(self) -> None:
+        self._open = OpenAccess()
+
+    def recognise(self, request: UpgradeRequest, room: str) -> Identity:
+        # No address: a Unix socket.
+        if request.remote and not is_loopback(request.remote):
+            raise AuthenticationError(CloseReason.FORBIDDEN, _NOT_LOCAL)
+        return self._open.recognise(request, room)
 
     async def authenticate(self, request: UpgradeRequest, room: str) -> Identity:
         return self.recognise(request, room)

@@ -26,7 +26,13 @@ def check_bind(host: str, addresses: Iterable[str], *, allow_anonymous: bool) ->
 
 
 def is_loopback(address: str) -> bool:
-    """Whether only this machine reaches a numeric address; the unspecified ones (0.0.0.0, ::) are not."""
-    parsed = ipaddress.ip_address(address.partition("%")[0])
+    """Whether only this machine reaches a numeric address; the unspecified ones (0.0.0.0, ::) are not.
+
+    Neither is what is no address, such as the name that a test client or a proxy puts there.
+    """
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
     mapped = getattr(parsed, "ipv4_mapped", None)
     return bool((mapped or parsed).is_loopback)

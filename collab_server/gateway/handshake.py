@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from collab_server.gateway.head import RefusedRequest, RequestHead, is_token, split_target
@@ -115,12 +115,17 @@ def _offered(head: RequestHead) -> tuple[str, ...]:
 
 def _upgrade_request(head: RequestHead, remote: str) -> UpgradeRequest:
     path, query = split_target(head.target)
+    return UpgradeRequest(path=path, query=query, headers=join_headers(head.headers), remote=remote)
+
+
+def join_headers(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """One value for each name, in lower case: lines of the same name are joined (RFC 9110 §5.3)."""
     headers: dict[str, str] = {}
-    for name, value in head.headers:
+    for name, value in lines:
         headers[name] = (
             f"{headers[name]}{'; ' if name == 'cookie' else ', '}{value}" if name in headers else value
         )
-    return UpgradeRequest(path=path, query=query, headers=headers, remote=remote)
+    return headers
 
 
 def _lower(tokens: Sequence[str]) -> list[str]:

@@ -93,7 +93,8 @@ class HeadReader:
     def _refuse_tls(self, old: int) -> None:
         if old < 2 and self._buffer.startswith(b"\x16\x03"):
             raise RefusedRequest(
-                400, "This port does not speak TLS. Use http:// or ws://, or TLS in a proxy before it."
+                400,
+                "This port does not speak TLS. Use http:// or ws://, or start with --tls-cert and --tls-key.",
             )
 
     def _refuse_bare_newline(self, start: int, end: int) -> None:

@@ -31,5 +31,16 @@ def linger(transport: asyncio.Transport, *, seconds: float, on_lost: Callable[[]
     transport.set_protocol(Lingering(transport, seconds=seconds, on_lost=on_lost))
     if transport.is_closing():
         return
-    transport.write_eof()
     transport.resume_reading()
+    end_writing(transport)
+
+
+def end_writing(transport: asyncio.Transport) -> None:
+    """Say that nothing more comes after what is written, and go on reading.
+
+    TLS has no half-close; its transports, when closed, read and forget until the remote closes too.
+    """
+    if transport.can_write_eof():
+        transport.write_eof()
+    else:
+        transport.close()

@@ -1,17 +1,16 @@
-"""The one port: accepts, reads the request head, and hands each connection to whoever speaks its protocol.
+"""The one port: accepts, and hands each connection to whoever speaks the protocol of its first request.
 
-Owns the listening sockets, the count of connections, the deadline and the answers until a head is complete.
-Knows nothing of rooms, and of HTTP only what decides where a connection goes.
+Owns the listening sockets, the count of connections and the cap. Knows nothing of rooms, and of HTTP only
+what decides where a connection goes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import cast
 
 from collab_server.gateway.handshake import (
     SubprotocolChoice,
@@ -20,15 +19,20 @@ from collab_server.gateway.handshake import (
     switching_response,
     wants_websocket,
 )
-from collab_server.gateway.head import HeadReader, RefusedRequest, RequestHead
+from collab_server.gateway.head import RefusedRequest, RequestHead
+from collab_server.gateway.head_protocol import HeadProtocol, Waiting
 from collab_server.gateway.http_handover import AsgiApp, HttpService
 from collab_server.gateway.settings import GatewaySettings
 from collab_server.gateway.sockets import bind_all, resolve
+from collab_server.gateway.tls_door import TlsDoor
 from collab_server.gateway.websocket_fast import FastConnection
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.connection import Acceptor
 
 _ABORT_SECONDS = 5.0
+
+#: The context for a new connection; it may change from one to the next.
+TlsContext = Callable[[], ssl.SSLContext]
 
 
 @dataclass(slots=True)
@@ -41,6 +45,7 @@ class GatewayCounts:
     http: int = 0
     over_cap: int = 0
     timed_out: int = 0
+    failed_handshakes: int = 0
     #: Refused request heads by HTTP status.
     refused: dict[int, int] = field(default_factory=dict)
     #: WebSockets that sent what no client may send, by close code.
@@ -51,15 +56,22 @@ class Listener:
     """The open port. Made by `start_listener`."""
 
     def __init__(
-        self, *, acceptor: Acceptor, asgi_app: AsgiApp, settings: GatewaySettings, choose: SubprotocolChoice
+        self,
+        *,
+        acceptor: Acceptor,
+        asgi_app: AsgiApp,
+        settings: GatewaySettings,
+        choose: SubprotocolChoice,
+        tls: TlsContext | None,
     ) -> None:
         self.counts = GatewayCounts()
         self._acceptor = acceptor
         self._settings = settings
         self._choose = choose
-        self._http = HttpService(asgi_app, settings=settings)
+        self._tls = tls
+        self._http = HttpService(asgi_app, settings=settings, give_back=self._take_back)
         self._servers: list[asyncio.Server] = []
-        self._heads: set[HeadProtocol] = set()
+        self._waiting: set[Waiting] = set()
         self._websockets: set[FastConnection] = set()
         self._port = 0
         self._quiet = asyncio.Event()
@@ -85,25 +97,26 @@ class Listener:
         loop = asyncio.get_running_loop()
         self._port = sockets[0].getsockname()[1]
         for sock in sockets:
-            server = await loop.create_server(
-                lambda: HeadProtocol(self), sock=sock, backlog=self._settings.backlog
-            )
+            server = await loop.create_server(self._enter, sock=sock, backlog=self._settings.backlog)
             self._servers.append(server)
+
+    def _enter(self) -> asyncio.Protocol:
+        return HeadProtocol(self) if self._tls is None else TlsDoor(self, self._tls())
 
     def stop_accepting(self) -> None:
         """Close the port and every connection that has not yet sent a byte. Idempotent."""
         for server in self._servers:
             server.close()
         self._servers.clear()
-        for head in list(self._heads):
-            head.abort_if_silent()
+        for waiting in list(self._waiting):
+            waiting.abort_if_silent()
 
     async def close(self, *, grace_seconds: float = 1.0) -> None:
         """Stop accepting and end every connection; after the grace those that are left are dropped."""
         deadline = asyncio.get_running_loop().time() + grace_seconds
         self.stop_accepting()
-        for head in list(self._heads):
-            head.abort()
+        for waiting in list(self._waiting):
+            waiting.abort()
         for connection in list(self._websockets):
             connection.close(*CloseReason.GOING_AWAY.value)
         await self._http.close(grace_seconds=grace_seconds)
@@ -111,31 +124,43 @@ class Listener:
             async with asyncio.timeout_at(deadline):
                 await self._quiet.wait()
         except TimeoutError:
-            for connection in list(self._websockets):
-                connection.abort()
+            for websocket in list(self._websockets):
+                websocket.abort()
+            for waiting in list(self._waiting):
+                waiting.abort()
             # Aborted transports go in the next turn of the loop.
             await asyncio.wait_for(self._quiet.wait(), _ABORT_SECONDS)
 
-    # What HeadProtocol calls.
+    # What HeadProtocol and TlsDoor call: implements `HeadOwner` and `DoorOwner`.
 
     @property
     def settings(self) -> GatewaySettings:
         return self._settings
 
-    def opened(self, head: HeadProtocol) -> bool:
+    def opened(self, waiting: Waiting) -> bool:
         """Count a new connection; False if there is no room even for HTTP."""
         self.counts.accepted += 1
         self.counts.open += 1
         self._quiet.clear()
-        self._heads.add(head)
+        self._waiting.add(waiting)
         cap = self._settings.max_connections
         if cap is None or self.counts.open <= cap + self._settings.http_reserve:
             return True
         self.counts.over_cap += 1
         return False
 
-    def head_done(self, head: HeadProtocol) -> None:
-        self._heads.discard(head)
+    def returned(self, waiting: Waiting) -> None:
+        """A connection that is counted already has become one that waits."""
+        self._waiting.add(waiting)
+
+    def secured(self, transport: asyncio.Transport) -> HeadProtocol:
+        """The protocol for the first request of a connection whose handshake is complete."""
+        head = HeadProtocol(self)
+        head.take_over(transport)
+        return head
+
+    def head_done(self, waiting: Waiting) -> None:
+        self._waiting.discard(waiting)
 
     def gone(self) -> None:
         """One connection is gone, whatever it had become."""
@@ -152,6 +177,16 @@ class Listener:
         else:
             self.counts.http += 1
             self._http.take(transport, received, on_gone=self.gone)
+
+    def _take_back(self, transport: asyncio.Transport, head: RequestHead, rest: bytes) -> None:
+        """A kept-alive connection asks for a WebSocket: from here on it is as if that came first."""
+        HeadProtocol(self).resume(transport, head, rest)
+
+    def count_failed_handshake(self) -> None:
+        self.counts.failed_handshakes += 1
+
+    def count_timeout(self) -> None:
+        self.counts.timed_out += 1
 
     def count_refusal(self, status: int) -> None:
         self.counts.refused[status] = self.counts.refused.get(status, 0) + 1
@@ -182,95 +217,6 @@ class Listener:
         self.gone()
 
 
-class HeadProtocol(asyncio.Protocol):
-    """A connection until its request head is complete; bounded in bytes, and in time from its beginning.
-
-    A refused one stays here until the remote has read why, or until the close deadline: closing a socket that
-    holds unread bytes makes the kernel send a reset, which can overtake the answer.
-    """
-
-    __slots__ = ("_listener", "_reader", "_timer", "_transport")
-
-    _transport: asyncio.Transport
-    _timer: asyncio.TimerHandle
-
-    def __init__(self, listener: Listener) -> None:
-        settings = listener.settings
-        self._listener = listener
-        self._reader: HeadReader | None = HeadReader(
-            max_bytes=settings.head_max_bytes, max_headers=settings.head_max_headers
-        )
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._arm(self._listener.settings.head_timeout_seconds, self._timed_out)
-        if not self._listener.opened(self):
-            self.abort()
-
-    def data_received(self, data: bytes) -> None:
-        reader = self._reader
-        if reader is None:
-            return
-        try:
-            complete = reader.feed(data)
-            if complete is not None:
-                head, rest = complete
-                self._listener.dispatch(self._transport, head, received=reader.received, rest=rest)
-                self._let_go()
-        except RefusedRequest as refusal:
-            self._refuse(refusal)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._let_go()
-        self._listener.gone()
-
-    def abort_if_silent(self) -> None:
-        """Drop a connection that was opened in advance, as browsers do, and has asked for nothing yet."""
-        if self._reader is not None and self._reader.is_empty:
-            self.abort()
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    def _timed_out(self) -> None:
-        self._listener.counts.timed_out += 1
-        if self._reader is None or self._reader.is_empty:
-            self.abort()
-            return
-        seconds = self._listener.settings.head_timeout_seconds
-        self._refuse(RefusedRequest(408, f"The request head was not complete after {seconds:g} seconds."))
-
-    def _refuse(self, refusal: RefusedRequest) -> None:
-        self._reader = None
-        self._timer.cancel()
-        self._arm(self._listener.settings.close_timeout_seconds, self.abort)
-        self._listener.count_refusal(refusal.status)
-        self._transport.write(error_response(refusal))
-        self._transport.write_eof()
-
-    def _arm(self, seconds: float, action: Callable[[], None]) -> None:
-        self._timer = asyncio.get_running_loop().call_later(seconds, action)
-
-    def _let_go(self) -> None:
-        """No longer responsible for the connection. uvloop keeps this object as long as the transport."""
-        self._reader = None
-        self._timer.cancel()
-        self._listener.head_done(self)
-
-
-def error_response(refusal: RefusedRequest) -> bytes:
-    """A whole HTTP answer with the sentence as its text."""
-    body = refusal.sentence.encode("utf-8") + b"\n"
-    lines = [
-        f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}",
-        "Content-Type: text/plain; charset=utf-8",
-        f"Content-Length: {len(body)}",
-        "Connection: close",
-        *(f"{name}: {value}" for name, value in refusal.headers),
-    ]
-    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body
-
-
 async def start_listener(
     *,
     host: str,
@@ -279,10 +225,16 @@ async def start_listener(
     asgi_app: AsgiApp,
     settings: GatewaySettings | None = None,
     choose_subprotocol: SubprotocolChoice = first_offered,
+    tls: TlsContext | None = None,
 ) -> Listener:
-    """Listen on every address of `host`. Must run on a uvloop loop. Raises ListenError."""
+    """Listen on every address of `host`. Must run on a uvloop loop. Raises ListenError.
+
+    With `tls` nothing but TLS is spoken; it is asked for the context of each connection.
+    """
     settings = settings or GatewaySettings()
-    listener = Listener(acceptor=acceptor, asgi_app=asgi_app, settings=settings, choose=choose_subprotocol)
+    listener = Listener(
+        acceptor=acceptor, asgi_app=asgi_app, settings=settings, choose=choose_subprotocol, tls=tls
+    )
     sockets = bind_all(await resolve(host, port), backlog=settings.backlog)
     await listener.listen(sockets)
     return listener

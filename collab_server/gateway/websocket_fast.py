@@ -196,9 +196,10 @@ class FastConnection(FrameReceiver):
         if self._large is None and self._handler is not None and self._state is _OPEN:
             self._handler.writing_resumed()
 
-    def ping(self) -> None:
+    def ping(self) -> bool:
         if self._state is _OPEN:
             self._transport.write(_PING_WIRE)
+        return True
 
     @property
     def buffered(self) -> int:
@@ -302,7 +303,8 @@ class FastConnection(FrameReceiver):
             self._timer.cancel()
         self._on_gone(self)
         handler, self._handler = self._handler, None
-        del self._gate  # with the handler, what would keep this object until the garbage collector runs
+        # With the handler, what would keep this object until the garbage collector runs.
+        del self._gate, self._transport
         if handler is not None:
             try:
                 handler.disconnected(self._remote_code)

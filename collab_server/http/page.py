@@ -6,11 +6,13 @@ the disk, so no path can leave the directory and no request waits for a thread.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 #: Where `make run` and the wheel put the built page.
 PAGE_DIRECTORY = Path(__file__).parent / "static"
@@ -39,6 +41,9 @@ _LEAST_COMPRESSED_BYTES = 1_000
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _REVALIDATE = "no-cache"
 
+#: Paths for which the page is kept ready; there are one or two of them.
+_MOST_PLACES = 8
+
 _BASE_TAG = b'<base href="/" />'
 
 
@@ -51,20 +56,23 @@ class PageFile:
     headers: Mapping[str, str]
 
 
-def load_page(directory: Path, *, base_path: str = "") -> dict[str, PageFile]:
-    """The files under `directory` by their path, as in `assets/index-1a2b.js`; empty if there is no page.
-
-    `base_path` is written into the page, which finds its assets and its server by it.
-    """
+def load_page(directory: Path) -> dict[str, PageFile]:
+    """The files under `directory` by their path, as in `assets/index-1a2b.js`; empty if there is no page."""
     if not (directory / INDEX).is_file():
         return {}
     files = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*") if path.is_file()}
-    return {name: _read(name, path.read_bytes(), base_path) for name, path in sorted(files.items())}
+    return {name: _make_file(name, path.read_bytes()) for name, path in sorted(files.items())}
 
 
-def _read(name: str, content: bytes, base_path: str) -> PageFile:
-    if name == INDEX and base_path:
-        content = content.replace(_BASE_TAG, f'<base href="{base_path}/" />'.encode(), 1)
+@functools.lru_cache(maxsize=_MOST_PLACES)
+def index_at(content: bytes, base_path: str) -> PageFile:
+    """The page for those who reach it under `base_path`, by which it finds its assets and its server."""
+    # A host application may put a part of the address into the path at which it mounts this server.
+    href = quote(base_path, safe="/~!$()*,;:@") + "/"
+    return _make_file(INDEX, content.replace(_BASE_TAG, f'<base href="{href}" />'.encode(), 1))
+
+
+def _make_file(name: str, content: bytes) -> PageFile:
     suffix = PurePosixPath(name).suffix
     worth_it = suffix in _COMPRESSIBLE and len(content) >= _LEAST_COMPRESSED_BYTES
     # Vite writes a hash of the content into every name under assets/: what such a name holds never changes.

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collab_server import __version__
 from collab_server.http.health import HealthPort, health_routes
-from collab_server.http.page import INDEX, NOT_BUILT, PAGE_DIRECTORY, PageFile, load_page
+from collab_server.http.page import INDEX, NOT_BUILT, PAGE_DIRECTORY, PageFile, index_at, load_page
 from collab_server.http.problems import ProblemResponse, answer_errors_as_problems
 from collab_server.http.security import SecurityHeaders
 from collab_server.observability import Metrics
@@ -50,7 +50,7 @@ def create_http_app(
     answer_errors_as_problems(app)
     app.include_router(health_routes(health))
     app.include_router(_metrics_route(metrics, before_scrape))
-    app.include_router(_page_routes(load_page(page_directory, base_path=base_path)))
+    app.include_router(_page_routes(load_page(page_directory)))
     return SecurityHeaders(_UnderBasePath(app, base_path) if base_path else app)
 
 
@@ -97,13 +97,17 @@ def _from_this_machine(request: Request) -> bool:
 
 def _page_routes(files: Mapping[str, PageFile]) -> APIRouter:
     router = APIRouter()
-    index = files.get(INDEX, NOT_BUILT)
+
+    def index(request: Request) -> PageFile:
+        # Where the page is found is told by the server before us, if we are mounted, or by our own setting.
+        built = files.get(INDEX)
+        return NOT_BUILT if built is None else index_at(built.content, request.scope["root_path"])
 
     @router.api_route("/", methods=_GET)
     @router.api_route("/notes", methods=_GET)
     @router.api_route("/notes/{path:path}", methods=_GET)
     async def page(request: Request) -> Response:
-        return _send_file(index, request)
+        return _send_file(index(request), request)
 
     @router.api_route("/{path:path}", methods=_GET)
     async def file(path: str, request: Request) -> Response:
@@ -112,7 +116,7 @@ def _page_routes(files: Mapping[str, PageFile]) -> APIRouter:
             return _send_file(found, request)
         if INDEX in files and "text/html" in request.headers.get("accept", ""):
             # A person with a wrong address: the page says so in its own words.
-            return _send_file(files[INDEX], request, status=404)
+            return _send_file(index(request), request, status=404)
         return ProblemResponse(
             404, "There is nothing here. Rooms are reached by WebSocket at the same address."
         )

@@ -23,6 +23,9 @@ class Event(StrEnum):
     THREADS_LEFT = "threads_left"
     FILE_LIMIT_LOW = "file_limit_low"
     LOG_LINES_DROPPED = "log_lines_dropped"
+    CERTIFICATE_LOADED = "certificate_loaded"
+    CERTIFICATE_REFUSED = "certificate_refused"
+    TLS_KEY_EXPOSED = "tls_key_exposed"
 
     # Rooms
     ROOM_OPENED = "room_opened"

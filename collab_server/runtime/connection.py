@@ -83,8 +83,8 @@ class Connection(Protocol):
         The handler is told `writing_paused` at once, and `writing_resumed` once all of it was taken.
         """
 
-    def ping(self) -> None:
-        """Send a WebSocket ping; an answer shows in `last_received`."""
+    def ping(self) -> bool:
+        """Send a WebSocket ping; an answer shows in `last_received`. False where pongs are not seen."""
 
     def close(self, code: int, reason: str = "") -> None:
         """Start the close handshake. Idempotent: the first reason wins. Bounded in time."""

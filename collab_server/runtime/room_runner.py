@@ -103,7 +103,7 @@ class RoomRunner:
     def join(self, session: Session) -> None:
         """Take a session in and ask it for what it has; it gets deltas from its own step 1 on."""
         self.sessions[session] = None
-        session.send(Frame(messages.encode_step_1(self.room.step_1())))
+        self.ask(session)
 
     def leave(self, session: Session) -> None:
         """The session has gone; the last one leaves the room to linger."""
@@ -147,6 +147,10 @@ class RoomRunner:
         self._count(outcome)
         if outcome.dropped:
             session.tell_rejected("too_much_waiting", outcome.dropped)
+
+    def ask(self, session: Session) -> None:
+        """Send step 1 for the sake of an answer; what is known of it already is nothing."""
+        session.send(Frame(messages.encode_step_1(self.room.step_1())))
 
     def _ask(self, members: Collection[Member]) -> None:
         step_1 = Frame(messages.encode_step_1(self.room.step_1()))

@@ -430,11 +430,16 @@ class Session:
 
     def _check_alive(self, now: float) -> None:
         heard_at = max(self.connection.last_received, self._last_taken)
-        if now - heard_at < self._settings.ping_seconds:
+        if self._pinged_at is not None and heard_at >= self._pinged_at:
             self._pinged_at = None
-        elif self._pinged_at is None or heard_at >= self._pinged_at:
+        if now - heard_at < self._settings.ping_seconds:
+            return
+        if self._pinged_at is None:
             self._pinged_at = now
-            self.connection.ping()
+            if not self.connection.ping():
+                # Every Yjs client answers a step 1. One that is pinged has sent nothing for a while, so that
+                # its answer holds little more than the deleted ranges.
+                self._room.ask(self)
         elif now - self._pinged_at > self._settings.pong_seconds:
             self.close(CloseReason.TIMEOUT)
             self.connection.abort()

@@ -91,6 +91,6 @@ async def _is_in(editor: Editor) -> bool:
 async def unloaded(app: Application) -> None:
     """Wait until no room is in memory."""
     async with asyncio.timeout(UNLOAD_SECONDS):
-        while len(app.registry):  # noqa: ASYNC110
+        while len(app.service.registry):  # noqa: ASYNC110
             # The registry tells nobody when a room is gone, so it is looked at.
             await asyncio.sleep(0.005)

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.conftest import StartClient
+from tests.conftest import StartClient, both_ways_in
 from tests.support import yproto
 from tests.support.editor import Editor
 from tests.support.node import Y_WEBSOCKET_VERSIONS, NodeClient
@@ -54,6 +54,7 @@ async def join_every_round(
         assert await first_sight(client, server, number, within=within) == len(text_of(number))
 
 
+@both_ways_in
 async def test_a_late_joiner_is_never_synced_and_empty(
     server: ServerProcess, node_client: StartClient, stack: AsyncExitStack
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.conftest import StartClient
+from tests.conftest import StartClient, both_ways_in
 from tests.interop import scenarios
 from tests.support import yproto
 from tests.support.editor import Editor
@@ -52,6 +52,7 @@ async def test_edits_around_a_cut_arrive_once(
             assert text.count(part) == 1
 
 
+@both_ways_in
 async def test_who_is_cut_off_is_no_longer_seen(
     server: ServerProcess, proxy: FaultyProxy, node_client: StartClient
 ) -> None:
@@ -86,6 +87,7 @@ async def test_what_was_written_during_a_stall_arrives_after_it(
         )
 
 
+@both_ways_in
 async def test_a_half_closed_connection_is_ended(server: ServerProcess, proxy: FaultyProxy) -> None:
     """A client that only stopped sending has left: WebSocket knows no half-open state."""
     async with Editor() as editor:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from tests.conftest import StartClient
 from tests.interop import scenarios
@@ -35,7 +37,16 @@ async def open_pair(
     return first, second
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids="-with-".join)
+def cases() -> Iterator[ParameterSet]:
+    """All pairs on the port; over ASGI each version once in each role; one pair over TLS."""
+    for pair in PAIRS:
+        yield pytest.param("port", pair, id="-with-".join(pair))
+    yield pytest.param("tls", ("1.5", "3.1"), id="tls-1.5-with-3.1")
+    for pair in zip(Y_WEBSOCKET_VERSIONS, Y_WEBSOCKET_VERSIONS[1:] + Y_WEBSOCKET_VERSIONS[:1], strict=True):
+        yield pytest.param("asgi", pair, id=f"asgi-{'-with-'.join(pair)}")
+
+
+@pytest.mark.parametrize(("server", "pair"), [*cases()], indirect=["server"])
 async def test_a_pair_edits_leaves_and_comes_back(
     server: ServerProcess, node_client: StartClient, pair: tuple[str, str]
 ) -> None:

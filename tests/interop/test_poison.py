@@ -12,6 +12,7 @@ from collab_storage.sqlite import SqliteJournal
 from pycrdt import Doc
 
 from collab_server.types import DEFAULT_TENANT
+from tests.conftest import both_ways_in
 from tests.interop.attack import MEGABYTE, ROOM, TOLD_WITHIN, Scene, Shot, attack, scene
 from tests.support import yproto
 from tests.support.editor import Editor
@@ -97,6 +98,7 @@ async def refused(server: ServerProcess) -> dict[str, float]:
     return {name: value for name, value in (await server.metrics()).items() if name.startswith(prefix)}
 
 
+@both_ways_in
 @pytest.mark.parametrize("carrier", ["step 2", "update"])
 async def test_updates_are_refused_and_told(server: ServerProcess, tmp_path: Path, carrier: str) -> None:
     encode = yproto.step2 if carrier == "step 2" else yproto.update
@@ -109,12 +111,14 @@ async def test_updates_are_refused_and_told(server: ServerProcess, tmp_path: Pat
     await nothing_was_stored(server, tmp_path / "data", str(target.peers.writer.text))
 
 
+@both_ways_in
 async def test_state_vectors_are_refused_and_told(server: ServerProcess, tmp_path: Path) -> None:
     async with scene(server) as target:
         await is_harmless(target, [shot(case, "step 1", yproto.step1(case.data)) for case in VECTORS])
     await nothing_was_stored(server, tmp_path / "data", str(target.peers.writer.text))
 
 
+@both_ways_in
 async def test_awareness_is_refused_and_told(server: ServerProcess, tmp_path: Path) -> None:
     shots = [
         Shot(name, yproto.raw_awareness(payload), closes=BAD_FRAME) for name, payload in BAD_AWARENESS.items()

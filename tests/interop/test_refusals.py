@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.conftest import StartClient
+from tests.conftest import StartClient, both_ways_in
 from tests.support import yproto
 from tests.support.editor import Editor
 from tests.support.node import Y_WEBSOCKET_VERSIONS, NodeClient
@@ -51,6 +51,7 @@ async def joined(stack: AsyncExitStack, server: ServerProcess) -> Editor:
     return await editor.joined()
 
 
+@both_ways_in
 @pytest.mark.parametrize("path", BAD_PATHS.values(), ids=BAD_PATHS.keys())
 async def test_a_bad_room_name_is_told_and_stops_the_client(server: ServerProcess, path: bytes) -> None:
     """Accepted first, because a browser sees a close code but no HTTP status; then told why; then closed."""
@@ -66,6 +67,7 @@ async def test_a_bad_room_name_is_told_and_stops_the_client(server: ServerProces
     assert time.monotonic() - began >= REFUSAL_SECONDS * 0.7
 
 
+@both_ways_in
 async def test_a_text_frame_closes_as_bad_frame(server: ServerProcess, stack: AsyncExitStack) -> None:
     peer = await joined(stack, server)
     async with await RawClient.connect(f"{server.url}/refusals") as client:
@@ -75,7 +77,18 @@ async def test_a_text_frame_closes_as_bad_frame(server: ServerProcess, stack: As
     assert peer.client.closed is None
 
 
-@pytest.mark.parametrize("payload", MALFORMED.values(), ids=MALFORMED.keys())
+@pytest.mark.parametrize(
+    ("server", "payload"),
+    [
+        *(pytest.param("port", payload, id=name) for name, payload in MALFORMED.items()),
+        # The session is the same over ASGI; what differs is how its close gets out.
+        *(
+            pytest.param("asgi", MALFORMED[name], id=f"asgi-{name}")
+            for name in ("empty", "update of garbage")
+        ),
+    ],
+    indirect=["server"],
+)
 async def test_a_malformed_message_closes_its_sender_alone(
     server: ServerProcess, stack: AsyncExitStack, payload: bytes
 ) -> None:

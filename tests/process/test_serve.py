@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from collab_server.process import ExitCode
+from tests.support.certificates import make_pair
 
 pytestmark = pytest.mark.slow
 
@@ -87,6 +88,13 @@ def test_a_journal_of_a_newer_version(tmp_path: Path) -> None:
 
 def test_an_address_that_others_can_reach(tmp_path: Path) -> None:
     assert "--allow-anonymous" in _failed(tmp_path, "--host", "0.0.0.0")["error"]
+
+
+def test_a_key_of_another_certificate(tmp_path: Path) -> None:
+    one, other = make_pair(tmp_path, "one"), make_pair(tmp_path, "other")
+    failure = _failed(tmp_path / "data", "--tls-cert", str(one.cert), "--tls-key", str(other.key))
+    assert f"The key {other.key} does not belong to the certificate {one.cert}" in failure["error"]
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_wrong_flag_starts_nothing(tmp_path: Path) -> None:

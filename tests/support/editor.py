@@ -6,6 +6,7 @@ where a test needs many participants, or the exact frames that came.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -34,10 +35,10 @@ class Editor:
         self._applying = False
         self._subscription = self.doc.observe(self._changed_here)
 
-    async def connect(self, url: str) -> Self:
+    async def connect(self, url: str, *, tls: ssl.SSLContext | None = None) -> Self:
         """Join the room at `url` as a stock client does: step 1 first. Raises OSError, HandshakeRefused."""
         self.synced = False
-        self.client = await RawClient.connect(url)
+        self.client = await RawClient.connect(url, tls=tls)
         self.client.on_message = self._take
         for early in list(self.client.messages):
             self._take(early)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +27,11 @@ class NodeError(AssertionError):
 class NodeProcess:
     """One Node script that answers JSON-lines calls (`tests/node/rpc.mjs`)."""
 
-    def __init__(self, script: str, *arguments: str, cwd: Path = NODE_DIRECTORY) -> None:
+    def __init__(
+        self, script: str, *arguments: str, cwd: Path = NODE_DIRECTORY, trusted: Path | None = None
+    ) -> None:
+        # The one way to make Node's stock clients trust a certificate of ours.
+        self._env = None if trusted is None else {**os.environ, "NODE_EXTRA_CA_CERTS": str(trusted)}
         self._command = ("node", script, *arguments)
         self._cwd = cwd
         self._ids = itertools.count(1)
@@ -39,7 +44,13 @@ class NodeProcess:
     async def __aenter__(self) -> Self:
         pipe = asyncio.subprocess.PIPE
         self._process = await asyncio.create_subprocess_exec(
-            *self._command, cwd=self._cwd, stdin=pipe, stdout=pipe, stderr=pipe, limit=LINE_LIMIT
+            *self._command,
+            cwd=self._cwd,
+            env=self._env,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            limit=LINE_LIMIT,
         )
         self._tasks = [
             asyncio.create_task(self._read_answers(), name="node answers"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -66,12 +67,12 @@ class RawClient:
         self._task = asyncio.create_task(self._read(), name="raw client")
 
     @classmethod
-    async def connect(cls, url: str, *, path: bytes | None = None) -> Self:
+    async def connect(cls, url: str, *, path: bytes | None = None, tls: ssl.SSLContext | None = None) -> Self:
         """Open `url`; `path` replaces its path and query by raw bytes. Raises HandshakeRefused, OSError."""
         parts = urlsplit(url)
         host, port = parts.hostname or "127.0.0.1", parts.port or 80
         async with asyncio.timeout(PATIENCE):
-            reader, writer = await asyncio.open_connection(host, port, limit=1 << 26)
+            reader, writer = await asyncio.open_connection(host, port, limit=1 << 26, ssl=tls)
             try:
                 target = path if path is not None else (parts.path or "/").encode() + _query(parts.query)
                 await _upgrade(reader, writer, target, f"{host}:{port}")

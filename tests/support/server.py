@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
+import ssl
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +22,7 @@ from typing import Any, Self
 import psutil  # type: ignore[import-untyped]
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.certificates import Pair, make_pair
 from tests.support.install import NODE_DIRECTORY
 from tests.support.waiting import PATIENCE, Changes, WaitFailed
 
@@ -27,6 +30,8 @@ HOST = "127.0.0.1"
 #: How long a staged shutdown may take before it counts as hanging (the drain is 25 s by default).
 STOP_SECONDS = 40.0
 LOG_LINES = 20_000
+#: What Hypercorn says when it listens.
+_HYPERCORN_READY = re.compile(r"Running on https?://\S+:(\d+) ")
 
 
 class ServerFailed(AssertionError):
@@ -41,16 +46,19 @@ class ServerProcess:
         command: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
-        port_flag: str | None = "--port",
+        tls: Pair | None = None,
+        port_arguments: Callable[[int], Sequence[str]] = lambda port: ("--port", str(port)),
     ) -> None:
         self.command = list(command)
-        self._port_flag = port_flag
+        self._port_arguments = port_arguments
         self._env = {**os.environ, **(env or {})}
         self._changes = Changes()
         self._log_task: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self.log: deque[dict[str, Any]] = deque(maxlen=LOG_LINES)
         self.port = 0
+        #: The certificate that the server shows, if it speaks TLS.
+        self.tls = tls
         self.start_seconds = 0.0
 
     async def __aenter__(self) -> Self:
@@ -79,11 +87,16 @@ class ServerProcess:
     @property
     def url(self) -> str:
         """Base URL for WebSockets; a room is a path under it."""
-        return f"ws://{HOST}:{self.port}"
+        return f"{'ws' if self.tls is None else 'wss'}://{HOST}:{self.port}"
 
     @property
     def http(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return f"{'http' if self.tls is None else 'https'}://{HOST}:{self.port}"
+
+    @property
+    def client_tls(self) -> ssl.SSLContext | None:
+        """How a client in Python connects."""
+        return None if self.tls is None else self.tls.client_context()
 
     @property
     def rss(self) -> int:
@@ -108,7 +121,7 @@ class ServerProcess:
         began = asyncio.get_running_loop().time()
         self._process = await asyncio.create_subprocess_exec(
             *self.command,
-            *((self._port_flag, str(self.port)) if self._port_flag else (str(self.port),)),
+            *self._port_arguments(self.port),
             env=self._env,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
@@ -155,6 +168,14 @@ class ServerProcess:
         await self._process.wait()
         await self._finish_log()
 
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    async def wait_logged(self, event: str, *, count: int = 1) -> None:
+        """Until the log has this event so often. Raises WaitFailed."""
+        await self._changes.wait_for(lambda: len(self.logged(event)) >= count, what=event)
+
     async def restart(self, *, kill: bool = False) -> None:
         """Stop (or kill -9) and start on the same port with the same data."""
         await (self.kill9() if kill else self.stop())
@@ -163,7 +184,7 @@ class ServerProcess:
     async def get(self, path: str) -> tuple[int, bytes]:
         """Status and body of one plain HTTP request on a connection of its own."""
         async with asyncio.timeout(PATIENCE):
-            reader, writer = await asyncio.open_connection(HOST, self.port)
+            reader, writer = await asyncio.open_connection(HOST, self.port, ssl=self.client_tls)
             try:
                 writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -201,6 +222,8 @@ class ServerProcess:
 
 def _parse(line: bytes) -> dict[str, Any]:
     text = line.decode(errors="replace").rstrip()
+    if ready := _HYPERCORN_READY.search(text):
+        return {"event": "server_ready", "port": int(ready[1]), "text": text}
     try:
         value = json.loads(text)
     except ValueError:
@@ -219,10 +242,29 @@ def _unchunk(body: bytes) -> bytes:
         body = body[count + 2 :]
 
 
-def our_server(data: Path, *, env: Mapping[str, str] | None = None) -> ServerProcess:
+def our_server(data: Path, *, env: Mapping[str, str] | None = None, tls: Pair | None = None) -> ServerProcess:
     """The real server on the data directory `data`, through its command line."""
     command = [str(Path(sys.executable).with_name("collab-server")), "serve", "--host", HOST]
-    return ServerProcess([*command, "--data", str(data), "--log-format", "json"], env=env)
+    return ServerProcess([*command, "--data", str(data), "--log-format", "json"], env=env, tls=tls)
+
+
+def tls_server(data: Path) -> ServerProcess:
+    """The real server with a certificate that was made for it, beside its data."""
+    data.mkdir(parents=True, exist_ok=True)
+    pair = make_pair(data)
+    env = {"COLLAB_LISTEN__TLS_CERT": str(pair.cert), "COLLAB_LISTEN__TLS_KEY": str(pair.key)}
+    return our_server(data, env=env, tls=pair)
+
+
+def asgi_server(
+    data: Path, *, app: str = "collab_server.asgi:app", options: Sequence[str] = (), **settings: str
+) -> ServerProcess:
+    """The same server as an ASGI application under plain Hypercorn; `settings` are variables of ours."""
+    command = [str(Path(sys.executable).with_name("hypercorn")), "--worker-class", "uvloop", "--workers", "0"]
+    env = {"COLLAB_STORAGE__DIRECTORY": str(data), "COLLAB_LOG__FORMAT": "json", **settings}
+    return ServerProcess(
+        [*command, *options, app], env=env, port_arguments=lambda port: ("--bind", f"{HOST}:{port}")
+    )
 
 
 def mute_server() -> ServerProcess:
@@ -236,4 +278,6 @@ def memory_server() -> ServerProcess:
 
 
 def _stand_in(kind: str) -> ServerProcess:
-    return ServerProcess(["node", str(NODE_DIRECTORY / "standin.mjs"), kind, HOST], port_flag=None)
+    return ServerProcess(
+        ["node", str(NODE_DIRECTORY / "standin.mjs"), kind, HOST], port_arguments=lambda port: (str(port),)
+    )

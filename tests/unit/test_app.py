@@ -37,15 +37,15 @@ def ws_url(app: Application, room: str = "r") -> str:
 
 async def test_start_serve_drain_close(tmp_path: Path) -> None:
     async with no_leaks(), build_app(settings(tmp_path)) as app:
-        assert list(app.not_ready()) == [NotReady.STARTING]
+        assert list(app.service.not_ready()) == [NotReady.STARTING]
         await app.start()
-        assert list(app.not_ready()) == []
+        assert list(app.service.not_ready()) == []
         async with await RawClient.connect(ws_url(app)) as client:
             client.send(yproto.step1())
             await client.until(lambda: len(client.messages) == 2)
             assert client.messages == [yproto.step1(), yproto.step2()]
             await app.drain(deadline_seconds=2)
-            assert NotReady.DRAINING in app.not_ready()
+            assert NotReady.DRAINING in app.service.not_ready()
             assert (await client.wait_closed()).code == 1012
         assert app.unsaved() == []
 
@@ -94,13 +94,13 @@ async def test_what_could_not_be_saved_in_time_is_listed_and_readiness_tells(tmp
                 await reader.until(lambda: len(reader.messages) == 2)
         await app.drain(deadline_seconds=0.3)
         assert app.unsaved() == ["default/lost"]
-        assert NotReady.JOURNAL_FAILING in app.not_ready()
+        assert NotReady.JOURNAL_FAILING in app.service.not_ready()
 
 
 async def test_one_past_the_cap_is_refused_and_readiness_says_so(tmp_path: Path) -> None:
     async with build_app(settings(tmp_path), max_connections=1) as app:
         await app.start()
         async with await RawClient.connect(ws_url(app)):
-            assert NotReady.AT_CAPACITY in app.not_ready()
+            assert NotReady.AT_CAPACITY in app.service.not_ready()
             with pytest.raises(HandshakeRefused, match="503"):
                 await RawClient.connect(ws_url(app))

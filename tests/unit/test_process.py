@@ -96,3 +96,9 @@ def test_what_the_listener_says_is_passed_on() -> None:
 def test_an_error_without_a_file_is_told_as_it_is() -> None:
     error = OSError(errno.EMFILE, "Too many open files")
     assert "Too many open files" in explain_start_failure(error, Settings()).sentence
+
+
+def test_with_tls_the_addresses_say_so() -> None:
+    listen = ListenSettings(tls_cert=Path("cert.pem"), tls_key=Path("key.pem"))
+    assert base_url("ws", Settings(listen=listen), 80) == "wss://127.0.0.1:80/"
+    assert base_url("http", Settings(listen=listen), 80) == "https://127.0.0.1:80/"

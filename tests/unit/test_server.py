@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import structlog
@@ -33,6 +34,7 @@ class _App:
         self.drained_within: float | None = None
         self.not_saved: list[str] = []
         self.closed = False
+        self.reloads = 0
 
     async def start(self) -> None:
         if self.start_error is not None:
@@ -46,6 +48,9 @@ class _App:
 
     def unsaved(self) -> list[str]:
         return self.not_saved
+
+    def reload_certificate(self) -> None:
+        self.reloads += 1
 
 
 class _Run:
@@ -92,7 +97,7 @@ def logged() -> Iterator[list[dict[str, object]]]:
 
 @pytest.fixture(autouse=True)
 def _own_signal_handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -128,6 +133,17 @@ async def test_a_signal_stops_it(number: signal.Signals, logged: list[dict[str, 
         os.kill(os.getpid(), number)
         assert await run.task is ExitCode.OK
     assert [line["reason"] for line in logged if line["event"] == "server_draining"] == [number.name]
+
+
+async def test_hangup_reads_the_certificate_again() -> None:
+    listen = ListenSettings(tls_cert=Path("cert.pem"), tls_key=Path("key.pem"))
+    async with _Run(Settings(listen=listen)) as run:
+        os.kill(os.getpid(), signal.SIGHUP)
+        async with asyncio.timeout(5):
+            while not run.app.reloads:  # noqa: ASYNC110 - a signal wakes nobody here
+                await asyncio.sleep(0.001)
+        run.server.stop("test")
+        assert await run.task is ExitCode.OK
 
 
 async def test_a_second_signal_leaves_at_once_and_lists_what_is_not_saved(

@@ -80,3 +80,11 @@ def test_what_the_server_would_refuse_is_refused(environment: dict[str, str], pr
     result = _run("check", environment=environment)
     assert result.exit_code == 2
     assert problem in result.stderr
+
+
+def test_a_certificate_that_is_not_there_is_no_valid_configuration(tmp_path: Path) -> None:
+    missing = tmp_path / "cert.pem"
+    environment = {"COLLAB_LISTEN__TLS_CERT": str(missing), "COLLAB_LISTEN__TLS_KEY": str(missing)}
+    result = _run("check", environment=environment)
+    assert result.exit_code == 2
+    assert f"{missing} (--tls-cert) cannot be read" in result.output

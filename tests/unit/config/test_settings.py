@@ -56,3 +56,14 @@ def test_a_frame_must_hold_the_largest_document() -> None:
 def test_keepalives_come_before_the_clients_lose_patience() -> None:
     with pytest.raises(ValidationError):
         SessionSettings(keepalive_seconds=30)
+
+
+@pytest.mark.parametrize("given", [{"tls_cert": "a"}, {"tls_key": "a"}, {"tls_cert": "a", "tls_key": ""}])
+def test_a_certificate_and_its_key_come_together(given: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="given together"):
+        Settings.model_validate({"listen": given})
+
+
+def test_an_empty_path_is_none() -> None:
+    settings = Settings.model_validate({"listen": {"tls_cert": "", "tls_key": ""}})
+    assert settings.listen.tls_cert is None

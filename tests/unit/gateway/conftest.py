@@ -11,25 +11,37 @@ import pytest
 import uvloop
 from blockbuster import blockbuster_ctx
 
+from tests.support.certificates import make_pair
 from tests.support.waiting import PATIENCE
-from tests.unit.gateway.wiring import Gateway, StartGateway, open_gateway
+from tests.unit.gateway.wiring import Gateway, StartGateway, TlsEnds, open_gateway
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     return {"uvloop": uvloop.new_event_loop}
 
 
+@pytest.fixture(scope="session")
+def tls_ends(tmp_path_factory: pytest.TempPathFactory) -> TlsEnds:
+    return TlsEnds.of(make_pair(tmp_path_factory.mktemp("certificate")))
+
+
+#: For tests of what must not depend on what carries the bytes.
+over_tcp_and_tls = pytest.mark.parametrize("start_gateway", ["tcp", "tls"], indirect=True)
+
+
 @pytest.fixture
-async def start_gateway() -> AsyncIterator[StartGateway]:
-    """Starts gateways with settings of the test and closes them behind it.
+async def start_gateway(request: pytest.FixtureRequest, tls_ends: TlsEnds) -> AsyncIterator[StartGateway]:
+    """Starts gateways with settings of the test and closes them behind it; with TLS if the parameter says so.
 
     Nothing may be left behind, and nothing may block the loop.
     """
     before = open_things()
+    tls = tls_ends if getattr(request, "param", "tcp") == "tls" else None
     with blockbuster_ctx():
         async with AsyncExitStack() as stack:
 
             async def start(**options: object) -> Gateway:
+                options = {"tls": tls, **options}
                 return await stack.enter_async_context(open_gateway(**options))  # type: ignore[arg-type]
 
             yield start

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import re
 
-from collab_server.gateway.auth import AuthenticationError, Authenticator, OpenAccess, random_user_id
+import pytest
+
+from collab_server.gateway.auth import (
+    AuthenticationError,
+    Authenticator,
+    LoopbackAccess,
+    OpenAccess,
+    random_user_id,
+)
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.connection import UpgradeRequest
 from collab_server.types import DEFAULT_TENANT, Permission
@@ -20,6 +28,21 @@ async def test_open_access_gives_each_connection_its_own_user() -> None:
     assert first.tenant == DEFAULT_TENANT
     assert first.permissions == {Permission.READ, Permission.WRITE, Permission.CHAT}
     assert not first.can(Permission.MODERATE)
+
+
+@pytest.mark.parametrize("remote", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", ""])
+async def test_loopback_access_takes_this_machine(remote: str) -> None:
+    access: Authenticator = LoopbackAccess()
+    identity = await access.authenticate(UpgradeRequest(path=b"/a", remote=remote), "a")
+    assert identity.can(Permission.WRITE)
+
+
+@pytest.mark.parametrize("remote", ["10.0.0.1", "0.0.0.0", "::ffff:10.0.0.1", "localhost.example"])
+async def test_loopback_access_says_to_others_what_would_help(remote: str) -> None:
+    with pytest.raises(AuthenticationError, match=r"listen\.allow_anonymous") as caught:
+        await LoopbackAccess().authenticate(UpgradeRequest(path=b"/a", remote=remote), "a")
+    assert caught.value.reason is CloseReason.FORBIDDEN
+    assert len(str(caught.value).encode()) <= 123
 
 
 def test_user_ids_are_safe_in_urls() -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from collab_server.gateway.websocket_fast import FastConnection
+from collab_server.runtime.connection import Frame
+from tests.support.rawclient import client_frame
 from tests.unit.gateway.wiring import Gateway, Peer, StartGateway, head
 
 
@@ -63,17 +66,117 @@ async def test_the_software_is_not_named(gateway: Gateway) -> None:
     assert b"server:" not in (await peer.answer()).lower()
 
 
-async def test_an_upgrade_on_a_kept_alive_connection_is_refused(gateway: Gateway) -> None:
-    peer = await gateway.connect()
-    await exchange(peer, get("/"))
-    peer.write(head())
+class TestLateUpgrade:
+    """Reverse proxies keep connections alive and send an upgrade on one that has served HTTP."""
 
-    answer = await peer.all()
+    async def test_it_opens_like_one_that_came_first(self, gateway: Gateway) -> None:
+        peer = await gateway.connect()
+        await exchange(peer, get("/"))
+        peer.write(head("/a%20b/c?x=1"))
 
-    assert answer.startswith(b"HTTP/1.1 426 ")
-    assert b"upgrade: websocket" in answer
-    assert b"first request" in answer
-    assert gateway.sessions == []
+        assert (await peer.answer()).startswith(b"HTTP/1.1 101 ")
+        session = await gateway.session()
+        assert (session.request.path, session.request.query) == (b"/a%20b/c", b"x=1")
+        assert session.request.headers["upgrade"] == "websocket"
+        assert isinstance(session.connection, FastConnection)
+        assert (gateway.listener.connections, gateway.listener.websockets) == (1, 1)
+        peer.send(b"hello")
+        await session.until(lambda me: me.messages == [b"hello"])
+        session.connection.send(Frame(b"back"))
+        assert await peer.frame() == (2, b"back")
+        await peer.drop()
+        assert await session.end() is None
+
+    async def test_all_at_once(self, gateway: Gateway) -> None:
+        """Request, upgrade and frames in one packet: the answers come in order, no byte is lost."""
+        peer = await gateway.connect()
+        frames = client_frame(2, b"one") + client_frame(2, b"x" * 200_000) + client_frame(2, b"three")
+        peer.write(get("/1") + get("/2") + head("/late") + frames)
+
+        assert await exchange(peer, b"") == b"GET /1 0"
+        assert await exchange(peer, b"") == b"GET /2 0"
+        assert (await peer.answer()).startswith(b"HTTP/1.1 101 ")
+        session = await gateway.session()
+        await session.until(lambda me: me.messages == [b"one", b"x" * 200_000, b"three"])
+
+    async def test_frames_that_come_while_the_request_before_is_answered(
+        self, start_gateway: StartGateway
+    ) -> None:
+        app = Slow()
+        gateway = await start_gateway(app=app)
+        peer = await gateway.connect()
+        peer.write(get("/"))
+        await app.asked.wait()
+        peer.write(head("/late"))
+        for number in range(100):
+            peer.write(client_frame(2, bytes((number,)) * 2000))
+            await asyncio.sleep(0)
+        app.may_answer.set()
+
+        assert (await peer.answer()).startswith(b"HTTP/1.1 200 ")
+        assert await peer.reader.readexactly(4) == b"done"
+        assert (await peer.answer()).startswith(b"HTTP/1.1 101 ")
+        session = await gateway.session()
+        await session.until(lambda me: len(me.messages) == 100)
+        assert session.messages == [bytes((number,)) * 2000 for number in range(100)]
+
+    async def test_a_refusal_says_why(self, gateway: Gateway) -> None:
+        peer = await gateway.connect()
+        await exchange(peer, get("/"))
+        peer.write(head(Sec_WebSocket_Version="8"))
+
+        answer = await peer.all()
+
+        assert answer.startswith(b"HTTP/1.1 426 ")
+        assert b"Only version 13" in answer
+        assert gateway.listener.counts.refused == {426: 1}
+        assert gateway.sessions == []
+
+    async def test_the_cap_holds(self, start_gateway: StartGateway) -> None:
+        gateway = await start_gateway(max_connections=1, http_reserve=10)
+        await gateway.open()
+        peer = await gateway.connect()
+        await exchange(peer, get("/"))
+        peer.write(head())
+
+        assert (await peer.all()).startswith(b"HTTP/1.1 503 ")
+
+    async def test_a_remote_that_has_ended_its_side_gets_nothing(self, gateway: Gateway) -> None:
+        peer = await gateway.connect()
+        peer.write(get("/") + head())
+        peer.end()
+
+        answer = await peer.all()
+
+        assert answer.endswith(b"GET / 0")
+        assert gateway.sessions == []
+        await asyncio.wait_for(gateway.listener._quiet.wait(), 5)
+
+    async def test_a_long_silence_does_not_end_it(self, start_gateway: StartGateway) -> None:
+        """The time-outs of HTTP stay behind with HTTP."""
+        gateway = await start_gateway(keep_alive_timeout_seconds=0.05, head_timeout_seconds=0.05)
+        peer = await gateway.connect()
+        await exchange(peer, get("/"))
+        peer.write(head())
+        await peer.answer()
+        session = await gateway.session()
+        await asyncio.sleep(0.2)  # a time-out that was left armed would fire now
+
+        peer.send(b"hello")
+        await session.until(lambda me: me.messages == [b"hello"])
+
+    async def test_closing_while_a_refused_one_lingers(self, gateway: Gateway) -> None:
+        peer = await gateway.connect()
+        await exchange(peer, get("/"))
+        peer.stop_reading()
+        peer.write(head(Sec_WebSocket_Version="8"))
+        async with asyncio.timeout(10):
+            while not gateway.listener.counts.refused:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.001)
+
+        await gateway.listener.close(grace_seconds=0.05)
+
+        assert gateway.listener.connections == 0
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -256,7 +256,7 @@ class TestMany:
         await asyncio.wait_for(gateway.listener._quiet.wait(), 10)
 
         assert gateway.listener.connections == 0
-        assert not gateway.listener._heads
+        assert not gateway.listener._waiting
         assert not gateway.listener._websockets
 
     async def test_upgrades_over_the_cap_are_told_to_come_back(self, start_gateway: StartGateway) -> None:

@@ -12,7 +12,10 @@ from collab_server.gateway.picows_parser import READ_BYTES
 from collab_server.gateway.websocket_fast import FastConnection
 from collab_server.runtime.connection import Frame
 from tests.support.rawclient import client_frame
+from tests.unit.gateway.conftest import over_tcp_and_tls
 from tests.unit.gateway.wiring import Gateway, Recorder, StartGateway, head
+
+pytestmark = over_tcp_and_tls
 
 MEGABYTE = 1_000_000
 

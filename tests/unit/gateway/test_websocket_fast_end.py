@@ -11,7 +11,10 @@ import pytest
 
 from collab_server.runtime.connection import Frame
 from tests.support.rawclient import client_frame
+from tests.unit.gateway.conftest import over_tcp_and_tls
 from tests.unit.gateway.wiring import Gateway, Recorder, StartGateway, head
+
+pytestmark = over_tcp_and_tls
 
 MEGABYTE = 1_000_000
 
@@ -179,7 +182,7 @@ class TestLoss:
     async def test_a_half_close_ends_it(self, gateway: Gateway) -> None:
         peer, session = await gateway.open()
         peer.send(b"last words")
-        peer.writer.write_eof()
+        peer.end()
 
         assert await session.end() is None
         assert session.messages == [b"last words"]
@@ -189,7 +192,7 @@ class TestLoss:
         peer, session = await gateway.open()
         peer.stop_reading()
         session.connection.send(Frame(b"x" * 20 * MEGABYTE))
-        peer.writer.write_eof()
+        peer.end()
 
         assert await session.end() is None
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from collab_server.gateway.handshake import first_offered
 from collab_server.gateway.http_handover import AsgiApp
 from collab_server.gateway.listener import Listener, start_listener
 from collab_server.gateway.settings import GatewaySettings
+from collab_server.gateway.tls import load_context
 from collab_server.runtime.connection import Connection, UpgradeRequest
+from tests.support.certificates import Pair
 from tests.support.rawclient import client_frame
 from tests.support.waiting import PATIENCE, Changes
 
@@ -105,6 +109,8 @@ class Gateway:
         self.peers: list[Peer] = []
         self.changes = Changes()
         self.on_accept: Callable[[Recorder], None] = lambda session: None
+        #: How clients connect; None: without TLS.
+        self.client_tls: ssl.SSLContext | None = None
 
     def accept(self, connection: Connection, request: UpgradeRequest) -> Recorder:
         session = Recorder(connection, request)
@@ -118,7 +124,9 @@ class Gateway:
         return self.sessions[number]
 
     async def connect(self, *, limit: int = 1 << 20) -> Peer:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.listener.port, limit=limit)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.listener.port, limit=limit, ssl=self.client_tls
+        )
         self.peers.append(Peer(reader, writer))
         return self.peers[-1]
 
@@ -130,6 +138,18 @@ class Gateway:
         answer = await peer.answer()
         assert answer.startswith(b"HTTP/1.1 101 "), answer
         return peer, await self.session(number)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsEnds:
+    """What each side takes for a handshake; made before the loop runs, as it reads files."""
+
+    server: ssl.SSLContext
+    client: ssl.SSLContext
+
+    @staticmethod
+    def of(pair: Pair) -> TlsEnds:
+        return TlsEnds(load_context(pair.cert, pair.key), pair.client_context())
 
 
 StartGateway = Callable[..., Awaitable[Gateway]]
@@ -179,8 +199,11 @@ class Peer:
         return (int.from_bytes(payload[:2], "big") if payload else None), payload[2:].decode()
 
     def end(self) -> None:
-        """Say that no more will be written, and go on reading."""
-        self.writer.write_eof()
+        """Say that no more will be written; without TLS, which cannot, go on reading."""
+        if self.writer.can_write_eof():
+            self.writer.write_eof()
+        else:
+            self.writer.close()
 
     async def drop(self) -> None:
         """End the connection without a word. Happens to every peer at the end of its test."""
@@ -199,10 +222,12 @@ class Peer:
 
 @asynccontextmanager
 async def open_gateway(
-    *, app: AsgiApp = hello_app, choose: Any = first_offered, **settings: Any
+    *, app: AsgiApp = hello_app, choose: Any = first_offered, tls: TlsEnds | None = None, **settings: Any
 ) -> AsyncIterator[Gateway]:
     """A gateway on a free port with these fields of `GatewaySettings`."""
     gateway = Gateway()
+    if tls is not None:
+        gateway.client_tls = tls.client
     gateway.listener = await start_listener(
         host="127.0.0.1",
         port=0,
@@ -210,6 +235,7 @@ async def open_gateway(
         asgi_app=app,
         settings=GatewaySettings(**settings),
         choose_subprotocol=choose,
+        tls=None if tls is None else lambda: tls.server,
     )
     try:
         yield gateway

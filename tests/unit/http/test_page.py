@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from collab_server.http.page import load_page
+from collab_server.http.page import index_at, load_page
 
 
 @pytest.fixture
@@ -53,8 +53,13 @@ def test_only_what_shrinks_is_compressed(directory: Path) -> None:
 
 
 def test_the_base_path_is_written_into_the_page(directory: Path) -> None:
-    plain = load_page(directory)["index.html"]
-    moved = load_page(directory, base_path="/school")["index.html"]
+    content = load_page(directory)["index.html"].content
+    plain, moved = index_at(content, ""), index_at(content, "/school")
     assert b'<base href="/" />' in plain.content
     assert b'<base href="/school/" />' in moved.content
     assert plain.headers["ETag"] != moved.headers["ETag"]
+
+
+def test_a_base_path_cannot_leave_its_attribute(directory: Path) -> None:
+    content = load_page(directory)["index.html"].content
+    assert b'<base href="/a%22%3E%3Cb/" />' in index_at(content, '/a"><b').content

@@ -185,6 +185,27 @@ async def test_one_who_types_alone_hears_the_keep_alive(world: World) -> None:
     assert ann.heard() == [(MessageKind.AWARENESS, b"\x00")]
 
 
+async def test_an_answer_counts_even_if_silence_is_allowed_for_less_than_a_tick(world: World) -> None:
+    """Story: with `ping_seconds` under a second, clients that answered each ping were dropped."""
+    ann = await world.synced()
+    now = asyncio.get_running_loop().time()
+    for second in range(21, 200, 21):
+        ann.session.tick(now + second)
+        ann.connection.last_received = now + second + 0.01
+    assert not ann.connection.aborted
+
+
+async def test_where_pongs_are_not_seen_a_question_stands_for_a_ping(world: World) -> None:
+    """Any Yjs client answers a step 1, so that one that only reads is not taken for dead."""
+    ann = await world.synced()
+    ann.connection.sees_pongs = False
+    now = asyncio.get_running_loop().time()
+    ann.session.tick(now + 21)
+    assert MessageKind.STEP_1 in ann.kinds()
+    ann.session.tick(now + 42)
+    assert ann.connection.aborted
+
+
 async def test_who_does_not_answer_a_ping_is_given_up(world: World) -> None:
     ann = await world.synced()
     now = asyncio.get_running_loop().time()

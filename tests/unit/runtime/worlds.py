@@ -61,6 +61,7 @@ class FakeConnection:
         self.aborted = False
         self.reading = True
         self.pings = 0
+        self.sees_pongs = True
         self.buffered = 0
         self.failure = 0
         self.last_received = asyncio.get_running_loop().time()
@@ -86,8 +87,9 @@ class FakeConnection:
         self.written += [first.payload, second.payload]
         self.changed.set()
 
-    def ping(self) -> None:
-        self.pings += 1
+    def ping(self) -> bool:
+        self.pings += self.sees_pongs
+        return self.sees_pongs
 
     def close(self, code: int, reason: str = "") -> None:
         self.closed = self.closed or (code, reason)

@@ -1,0 +1,123 @@
+"""What each part of the server takes, made from the one tree of settings. Values only; nothing is opened."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from collab_storage import Bases, Journal
+from collab_storage.lock import DirectoryLock
+from collab_storage.memory import MemoryJournal
+from collab_storage.memory_bases import MemoryBases
+from collab_storage.sqlite import SqliteBases, SqliteJournal
+
+from collab_server.config import Settings, StorageSettings
+from collab_server.engine.compaction import compact_document
+from collab_server.gateway.settings import GatewaySettings
+from collab_server.rooms.limits import Pace, RoomLimits
+from collab_server.runtime.compactor import Compact, CompactionPolicy
+from collab_server.runtime.in_process import compact_in_process
+from collab_server.runtime.registry import RoomPolicy
+from collab_server.runtime.room_runner import DOCUMENT_STREAM
+from collab_server.types import RoomKey
+from collab_server.updates import ScanLimits
+
+JOURNAL_FILE = "journal.sqlite3"
+BASES_FILE = "bases.sqlite3"
+
+
+def lock_of(storage: StorageSettings) -> DirectoryLock | None:
+    return None if storage.memory_only else DirectoryLock(storage.directory)
+
+
+def journal_of(storage: StorageSettings) -> Journal:
+    if storage.memory_only:
+        return MemoryJournal()
+    return SqliteJournal(Path(storage.directory) / JOURNAL_FILE, synchronous=storage.synchronous.value)
+
+
+def bases_of(storage: StorageSettings) -> Bases:
+    if storage.memory_only:
+        return MemoryBases()
+    return SqliteBases(Path(storage.directory) / BASES_FILE, synchronous=storage.synchronous.value)
+
+
+def compact_of(storage: StorageSettings, journal: Journal, bases: Bases) -> Compact:
+    """How bases are made: in a worker, or here if there is nothing that a worker could read."""
+    if isinstance(bases, MemoryBases):
+        return compact_in_process(journal, bases, bases.put, stream=DOCUMENT_STREAM)
+    return _compact_in(storage)
+
+
+def _compact_in(storage: StorageSettings) -> Compact:
+    async def compact(key: RoomKey, upto: int) -> None:
+        directory = Path(storage.directory)
+        await asyncio.to_thread(
+            compact_document,
+            journal=directory / JOURNAL_FILE,
+            bases=directory / BASES_FILE,
+            tenant=key.tenant,
+            room=key.room,
+            upto=upto,
+            synchronous=storage.synchronous.value,
+        )
+
+    return compact
+
+
+def journal_bytes(storage: StorageSettings) -> int:
+    """What the journal takes on the disk. Asks the file system."""
+    if storage.memory_only:
+        return 0
+    return sum(path.stat().st_size for path in Path(storage.directory).glob(f"{JOURNAL_FILE}*"))
+
+
+def room_policy(settings: Settings) -> RoomPolicy:
+    rooms = settings.rooms
+    limits = RoomLimits(
+        document_bytes=rooms.max_document_bytes,
+        held_bytes=rooms.max_held_bytes,
+        held_seconds=rooms.held_seconds,
+        document_clients=rooms.max_document_clients,
+        awareness_state_bytes=rooms.max_awareness_entry_bytes,
+        awareness_clients_per_member=rooms.max_awareness_clients_per_session,
+        awareness_tombstone_seconds=rooms.awareness_tombstone_seconds,
+        awareness_expiry_seconds=rooms.awareness_entry_max_age_seconds,
+    )
+    pace = Pace(
+        window_max_seconds=rooms.flush_window_max_seconds,
+        window_seconds_per_listener=rooms.flush_window_per_session_seconds,
+        awareness_min_seconds=rooms.awareness_interval_min_seconds,
+        awareness_max_seconds=rooms.awareness_interval_max_seconds,
+        awareness_seconds_per_listener=rooms.awareness_interval_per_session_seconds,
+    )
+    return RoomPolicy(limits, pace, rooms.linger_seconds)
+
+
+def compaction_policy(settings: Settings) -> CompactionPolicy:
+    return CompactionPolicy(tail_bytes=settings.rooms.compact_tail_bytes)
+
+
+def scan_limits(settings: Settings) -> ScanLimits:
+    limits = settings.limits
+    return ScanLimits(
+        max_blocks=limits.max_update_blocks,
+        max_clients=limits.max_update_clients,
+        max_delete_ranges=limits.max_update_delete_ranges,
+        max_depth=limits.max_update_depth,
+    )
+
+
+def gateway_settings(settings: Settings, max_connections: int | None) -> GatewaySettings:
+    listen, sessions = settings.listen, settings.sessions
+    return GatewaySettings(
+        head_timeout_seconds=listen.handshake_seconds,
+        head_max_bytes=listen.max_head_bytes,
+        head_max_headers=listen.max_headers,
+        message_max_bytes=sessions.max_frame_bytes,
+        message_max_fragments=sessions.max_fragments,
+        close_timeout_seconds=sessions.close_seconds,
+        write_high_bytes=sessions.send_buffer_bytes,
+        write_low_bytes=sessions.send_buffer_bytes // 4,
+        max_connections=max_connections,
+    )
