@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from collab_storage.errors import ForeignFileError, NewerFormatError, UnreadableError
+from collab_storage.errors import ForeignFileError, NewerFormatError, StorageError, UnreadableError
 from collab_storage.sqlite.faults import translated
 
 #: `PRAGMA application_id` of the journal's file: "CoJo".
@@ -106,13 +106,33 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def open_for_looking(path: Path) -> sqlite3.Connection:
+    """A connection to a file that another process may have open, or nobody; it takes no part in upkeep.
+
+    Raises FileNotFoundError if there is none.
+    """
+    if not path.exists():
+        raise FileNotFoundError(path)
+    # mode=ro: the last connection to close would otherwise empty the write-ahead log into the file.
+    connection = _connect(path, mode="ro")
+    try:
+        with translated(str(path)):
+            found = _check_format(connection, path)
+        if found < len(migrations()):
+            raise StorageError(f"{path} has the older format {found}: start the server on it once")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
     where = str(path)
     with translated(where):
         if path.stat().st_size == 0:
             raise UnreadableError("the file is empty", where=where)
-        # mode=rw: a file that has vanished is an error, never made anew.
-        uri = f"{path.absolute().as_uri()}?mode=rw"
+        # Never rwc: a file that has vanished is an error, not made anew.
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS)
         connection.execute("PRAGMA cell_size_check=ON")
     return connection
