@@ -20,9 +20,9 @@ from collab_server.observability.metrics import Metrics
 from collab_server.rooms.limits import Pace, RoomLimits
 from collab_server.rooms.room import Room
 from collab_server.runtime.persister import Persister
-from collab_server.runtime.room_runner import DOCUMENT_STREAM, HELD_STREAM, RoomRunner
+from collab_server.runtime.room_runner import RoomRunner
 from collab_server.runtime.tasks import TaskOwner
-from collab_server.types import RoomKey
+from collab_server.types import DOCUMENT_STREAM, HELD_STREAM, RoomKey
 from collab_server.updates import STORED_LIMITS, scan
 
 _log = structlog.get_logger(__name__)

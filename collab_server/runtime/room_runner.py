@@ -26,16 +26,13 @@ from collab_server.rooms.member import Member
 from collab_server.rooms.room import Authors, Delta, HeldRow, Outcome, Room
 from collab_server.runtime.connection import Connection, Frame
 from collab_server.runtime.persister import Persister, Removal
-from collab_server.types import RoomKey, StateVector
+from collab_server.types import DOCUMENT_STREAM, HELD_STREAM, RoomKey, StateVector
 from collab_server.updates import Update
 
 if TYPE_CHECKING:
     from collab_server.runtime.session import Session
 
 _log = structlog.get_logger(__name__)
-
-DOCUMENT_STREAM = "doc"
-HELD_STREAM = "doc.held"
 
 
 class RoomRunner:

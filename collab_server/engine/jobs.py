@@ -1,0 +1,15 @@
+"""The table of jobs. Each imports what it needs when it first runs: a lane loads only what it uses."""
+
+from __future__ import annotations
+
+from collab_server.engine.job import Arguments, Job, Result
+
+
+def _preview(arguments: Arguments, data: bytes | None) -> Result:
+    from collab_server.engine.preview import preview
+
+    return preview(arguments)
+
+
+#: By the names in `collab_server.types.Job`.
+JOBS: dict[str, Job] = {"preview": _preview}
