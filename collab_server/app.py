@@ -9,7 +9,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from collab_storage import Journal
 from collab_storage.lock import DirectoryLock
@@ -35,7 +34,8 @@ from collab_server.runtime.registry import Registry, RoomPolicy
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.updates import ScanLimits
 
-JOURNAL_FILE = "journal.sqlite3"
+#: Below the data directory: what is too large for a pipe to a worker.
+_SCRATCH = "scratch"
 #: Sessions told to go each second of a drain; their clients come back at once, without jitter.
 _CLOSES_PER_SECOND = 200
 #: The part of the time for a drain in which sessions are closed; the rest is for saving.
@@ -208,13 +208,13 @@ def _lock_of(storage: StorageSettings) -> DirectoryLock | None:
 def _journal_of(storage: StorageSettings) -> Journal:
     if storage.memory_only:
         return MemoryJournal()
-    return SqliteJournal(Path(storage.directory) / JOURNAL_FILE, synchronous=storage.synchronous.value)
+    return SqliteJournal(storage.journal_file, synchronous=storage.synchronous.value)
 
 
 def _journal_bytes(storage: StorageSettings) -> int:
     if storage.memory_only:
         return 0
-    return sum(path.stat().st_size for path in Path(storage.directory).glob(f"{JOURNAL_FILE}*"))
+    return sum(path.stat().st_size for path in storage.directory.glob(f"{storage.journal_file.name}*"))
 
 
 def _room_policy(settings: Settings) -> RoomPolicy:

@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from typing import BinaryIO
@@ -38,6 +39,8 @@ from collab_server.pipe import (
 #: Yrs walks documents by recursion: 500,000 types in one another pass with this, and a page of it is memory
 #: only once it is touched.
 STACK_BYTES = 1 << 30
+_MAX_REASON = 2_000
+_STARTS, _START_PAUSE_SECONDS = 200, 0.005
 #: Exit codes. Others are the interpreter's.
 ENDED, OUT_OF_MEMORY, BROKEN = 0, 70, 71
 
@@ -88,18 +91,31 @@ class Worker:
         self._jobs = jobs
         self._requests = requests
         self._answers = answers
+        self._job: threading.Thread | None = None
 
     def run(self) -> None:
         """Serve until stdin ends; then leave at once, also from the middle of a job. Does not return."""
         self._answer({"ready": True})
         try:
             while request := self._read():
-                head, data = request
-                # A thread for each: its stack goes back to the system, however deep it was.
-                threading.Thread(target=self._serve, args=(head, data), name="job", daemon=True).start()
+                self._start(*request)
         except BadFrame as error:
             _leave(BROKEN, f"worker: {error}")
         _leave(ENDED)
+
+    def _start(self, head: dict[str, JSON], data: bytes) -> None:
+        """Run a job on a thread of its own: what its stack took goes back to the system afterwards."""
+        if self._job is not None:
+            self._job.join()
+        for _ in range(_STARTS):
+            self._job = threading.Thread(target=self._serve, args=(head, data), name="job", daemon=True)
+            try:
+                self._job.start()
+                return
+            except RuntimeError:
+                # The last thread has ended for Python and not yet for the system, which counts its stack.
+                time.sleep(_START_PAUSE_SECONDS)
+        _leave(OUT_OF_MEMORY, "worker: no memory for the stack of a job")
 
     def _read(self) -> tuple[dict[str, JSON], bytes] | None:
         """The next request; None at the end of stdin."""
@@ -163,6 +179,7 @@ class Worker:
 
 
 def _failure(kind: str, name: str, text: str) -> dict[str, JSON]:
+    text = text[:_MAX_REASON]
     return {"error": {"kind": kind, "type": name, "text": text}, "memory_bytes": resident_bytes()}
 
 
