@@ -6,6 +6,7 @@ started ends, whatever happens to the caller.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -23,8 +24,13 @@ class ConnectionThread:
         self._proxy = aiosqlite.Connection(connector, iter_chunk_size=1)
 
     async def start(self) -> sqlite3.Connection:
-        """Open the connection on the thread. It is to be used there alone."""
-        await self._proxy
+        """Open the connection on the thread. To be used there alone. After an error no thread is left."""
+        try:
+            await self._proxy
+        except Exception:
+            # aiosqlite has asked its thread to end and does not wait: the loop could be closed before it.
+            await asyncio.to_thread(self._proxy._thread.join)
+            raise
         return self._proxy._conn
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
