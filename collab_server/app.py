@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from collab_storage import Journal
 from collab_storage.lock import DirectoryLock
@@ -31,7 +32,9 @@ from collab_server.rooms.limits import Pace, RoomLimits
 from collab_server.runtime.heartbeat import Heartbeat
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry, RoomPolicy
+from collab_server.runtime.scratch import user_scratch
 from collab_server.runtime.tasks import TaskOwner
+from collab_server.runtime.workers import Workers
 from collab_server.updates import ScanLimits
 
 #: Below the data directory: what is too large for a pipe to a worker.
@@ -75,6 +78,7 @@ class Application:
         self._locked = False
         self._clock = SystemClock()
         self._persister = Persister(self._journal, settings.storage, self.metrics)
+        self.workers = Workers(settings.workers, self.metrics, scratch=_scratch_of(settings.storage))
         self.registry = Registry(
             self._journal,
             self._persister,
@@ -105,6 +109,7 @@ class Application:
             await asyncio.to_thread(self._lock.acquire)
             self._locked = True
         await self._journal.open()
+        await self.workers.start()
         self._tasks.start(self._persister.run(), name="persister")
         heartbeat = Heartbeat(lambda: self.entrance.sessions, lambda: self.registry, self.metrics)
         self._tasks.start(heartbeat.run(), name="heartbeat")
@@ -196,6 +201,7 @@ class Application:
                 stack.push_async_callback(asyncio.to_thread, self._lock.release)
             stack.push_async_callback(self._journal.close)
             stack.push_async_callback(self._tasks.close)
+            stack.push_async_callback(self.workers.close)
             stack.callback(self.registry.close)
             if self._listener is not None:
                 stack.push_async_callback(self._listener.close)
@@ -209,6 +215,10 @@ def _journal_of(storage: StorageSettings) -> Journal:
     if storage.memory_only:
         return MemoryJournal()
     return SqliteJournal(storage.journal_file, synchronous=storage.synchronous.value)
+
+
+def _scratch_of(storage: StorageSettings) -> Path:
+    return user_scratch() if storage.memory_only else storage.directory / _SCRATCH
 
 
 def _journal_bytes(storage: StorageSettings) -> int:

@@ -277,7 +277,7 @@ class WorkerSettings(Section):
         default=60.0, description="Time for a job of the background, as a preview."
     )
     store_seconds: Seconds = Field(default=120.0, description="Time for an upload or a download.")
-    seconds_per_megabyte: SecondsOrZero = Field(
+    per_megabyte_seconds: SecondsOrZero = Field(
         default=2.0, description="What each megabyte that a job looks at adds to its time."
     )
     close_seconds: SecondsOrZero = Field(

@@ -87,7 +87,7 @@ def _limits(lane: Lane, settings: WorkerSettings, table: str) -> LaneLimits:
     return LaneLimits(
         arguments=(table, str(settings.max_memory_bytes), str(_NICE[lane])),
         deadline_seconds=deadlines[lane],
-        seconds_per_byte=settings.seconds_per_megabyte / 1e6,
+        seconds_per_byte=settings.per_megabyte_seconds / 1e6,
         idle_seconds=settings.idle_seconds,
         queued_jobs=settings.max_queued_jobs,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ import pytest
 
 from collab_server.pipe import LENGTHS_BYTES, decode_head, decode_lengths, encode_frame
 
-ROOT = Path(__file__).parents[3]
 MEMORY = 300_000_000
 
 
@@ -41,8 +39,7 @@ class _Worker:
 
 
 @pytest.fixture
-def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Worker]:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, ROOT / "storage"))))
+def worker(worker_imports: None) -> Iterator[_Worker]:
     command = [sys.executable, "-P", "-m", "collab_server.engine.worker", "tests.support.worker_jobs"]
     with subprocess.Popen(
         [*command, str(MEMORY), "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -32,10 +32,7 @@ MEMORY = 200_000_000
 Make = Callable[..., Awaitable[Workers]]
 
 
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Worker processes import the tests' table of jobs."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, ROOT / "storage"))))
+pytestmark = pytest.mark.usefixtures("worker_imports")
 
 
 @pytest.fixture
@@ -208,7 +205,7 @@ async def test_a_job_that_hangs_is_ended_by_its_deadline(make: Make, metrics: Me
 
 
 async def test_the_deadline_grows_with_what_there_is_to_look_at(make: Make, tmp_path: Path) -> None:
-    workers = await make(interactive_seconds=0.001, seconds_per_megabyte=20.0)
+    workers = await make(interactive_seconds=0.001, per_megabyte_seconds=20.0)
     assert (await workers.run(FAST, TestJob.ECHO, {}, size_hint=1_000_000)).values == {}
     error = await _failure(workers.run(FAST, TestJob.SLEEP, {}, size_hint=1_000))
     assert str(error) == "not done within 0.0 s"
