@@ -98,19 +98,26 @@ class WorkerProcess:
 
     async def end(self, *, at_once: bool = False) -> None:
         """Close its stdin, which ends it; kill it if it takes long. May be called again."""
-        if at_once and self._process.returncode is None:
-            self._process.kill()
+        if at_once:
+            self._kill()
         self._stdin.close()
         try:
             async with asyncio.timeout(END_SECONDS):
                 await self._process.wait()
         except TimeoutError:
-            self._process.kill()
+            self._kill()
             await self._process.wait()
         # What is still in the pipes: they are closed when they have been read to their end.
         while await self._stdout.read(_READ_BYTES):
             pass
         await self._listening
+
+    def _kill(self) -> None:
+        try:
+            self._process.kill()
+        except ProcessLookupError:
+            # It has ended by itself.
+            pass
 
     async def _listen(self, stderr: asyncio.StreamReader) -> None:
         read = 0
