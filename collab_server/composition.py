@@ -32,6 +32,7 @@ from collab_server.runtime.heartbeat import Heartbeat
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry
 from collab_server.runtime.tasks import TaskOwner
+from collab_server.runtime.workers import Workers
 
 #: Sessions told to go each second of a drain; their clients come back at once, without jitter.
 _CLOSES_PER_SECOND = 200
@@ -87,6 +88,7 @@ class Service:
         self._draining = False
         self._locked = False
         self._persister = Persister(self._journal, settings.storage, self.metrics)
+        self.workers = Workers(settings.workers, self.metrics, scratch=parts.scratch_of(settings.storage))
         cache = BaseCache(
             self._bases,
             budget_bytes=settings.storage.base_cache_bytes,
@@ -94,7 +96,7 @@ class Service:
             tasks=self.tasks,
         )
         compactor = Compactor(
-            parts.compact_of(settings.storage, self._journal, self._bases),
+            parts.compact_of(settings.storage, self._journal, self._bases, self.workers),
             bases=self._bases,
             cache=cache,
             journal=self._journal,
@@ -133,6 +135,7 @@ class Service:
             self._locked = True
         await self._journal.open()
         await self._bases.open()
+        await self.workers.start()
         self.tasks.start(self._persister.run(), name="persister")
         heartbeat = Heartbeat(lambda: self.entrance.sessions, lambda: self.registry, self.metrics)
         self.tasks.start(heartbeat.run(), name="heartbeat")
@@ -213,4 +216,5 @@ class Service:
             stack.push_async_callback(self._journal.close)
             stack.push_async_callback(self._bases.close)
             stack.push_async_callback(self.tasks.close)
+            stack.push_async_callback(self.workers.close)
             stack.callback(self.registry.close)

@@ -55,3 +55,34 @@ class UnavailableError(CollabError):
 
 class RoomUnavailable(UnavailableError):
     """A room could not be opened; nothing was saved and nothing was lost."""
+
+
+class WorkersBusy(UnavailableError):
+    """A lane of the workers has no place for another job."""
+
+
+class WorkersClosed(UnavailableError):
+    """The workers are stopping; the job was not done, or its result is lost."""
+
+
+class FailureKind(StrEnum):
+    """Why a job failed; also the metric label."""
+
+    #: The job said no: doing it again would end the same.
+    REFUSED = "refused"
+    CRASHED = "crashed"
+    OUT_OF_MEMORY = "out_of_memory"
+    DEADLINE = "deadline"
+
+
+class JobFailed(CollabError):
+    """A job of a worker process came to nothing, after it was tried again where that could help.
+
+    `cause` is the name of the error that the job raised, if it was refused. No text holds content.
+    """
+
+    def __init__(self, kind: FailureKind, message: str, *, cause: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.cause = cause

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from collab_storage import Bases, Journal
@@ -12,18 +11,19 @@ from collab_storage.memory_bases import MemoryBases
 from collab_storage.sqlite import SqliteBases, SqliteJournal
 
 from collab_server.config import Settings, StorageSettings
-from collab_server.engine.compaction import compact_document
 from collab_server.gateway.settings import GatewaySettings
 from collab_server.rooms.limits import Pace, RoomLimits
 from collab_server.runtime.compactor import Compact, CompactionPolicy
 from collab_server.runtime.in_process import compact_in_process
+from collab_server.runtime.in_worker import compact_in_worker
 from collab_server.runtime.registry import RoomPolicy
-from collab_server.runtime.room_runner import DOCUMENT_STREAM
-from collab_server.types import RoomKey
+from collab_server.runtime.scratch import user_scratch
+from collab_server.runtime.workers import Workers
+from collab_server.types import DOCUMENT_STREAM
 from collab_server.updates import ScanLimits
 
-JOURNAL_FILE = "journal.sqlite3"
-BASES_FILE = "bases.sqlite3"
+#: Below the data directory.
+_SCRATCH = "scratch"
 
 
 def lock_of(storage: StorageSettings) -> DirectoryLock | None:
@@ -33,43 +33,37 @@ def lock_of(storage: StorageSettings) -> DirectoryLock | None:
 def journal_of(storage: StorageSettings) -> Journal:
     if storage.memory_only:
         return MemoryJournal()
-    return SqliteJournal(Path(storage.directory) / JOURNAL_FILE, synchronous=storage.synchronous.value)
+    return SqliteJournal(storage.journal_file, synchronous=storage.synchronous.value)
 
 
 def bases_of(storage: StorageSettings) -> Bases:
     if storage.memory_only:
         return MemoryBases()
-    return SqliteBases(Path(storage.directory) / BASES_FILE, synchronous=storage.synchronous.value)
+    return SqliteBases(storage.bases_file, synchronous=storage.synchronous.value)
 
 
-def compact_of(storage: StorageSettings, journal: Journal, bases: Bases) -> Compact:
+def compact_of(storage: StorageSettings, journal: Journal, bases: Bases, workers: Workers) -> Compact:
     """How bases are made: in a worker, or here if there is nothing that a worker could read."""
     if isinstance(bases, MemoryBases):
         return compact_in_process(journal, bases, bases.put, stream=DOCUMENT_STREAM)
-    return _compact_in(storage)
+    return compact_in_worker(
+        workers,
+        journal=storage.journal_file,
+        bases=storage.bases_file,
+        synchronous=storage.synchronous.value,
+    )
 
 
-def _compact_in(storage: StorageSettings) -> Compact:
-    async def compact(key: RoomKey, upto: int) -> None:
-        directory = Path(storage.directory)
-        await asyncio.to_thread(
-            compact_document,
-            journal=directory / JOURNAL_FILE,
-            bases=directory / BASES_FILE,
-            tenant=key.tenant,
-            room=key.room,
-            upto=upto,
-            synchronous=storage.synchronous.value,
-        )
-
-    return compact
+def scratch_of(storage: StorageSettings) -> Path:
+    """The directory for what is too large for a pipe to a worker."""
+    return user_scratch() if storage.memory_only else storage.directory / _SCRATCH
 
 
 def journal_bytes(storage: StorageSettings) -> int:
     """What the journal takes on the disk. Asks the file system."""
     if storage.memory_only:
         return 0
-    return sum(path.stat().st_size for path in Path(storage.directory).glob(f"{JOURNAL_FILE}*"))
+    return sum(path.stat().st_size for path in storage.directory.glob(f"{storage.journal_file.name}*"))
 
 
 def room_policy(settings: Settings) -> RoomPolicy:

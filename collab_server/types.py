@@ -7,11 +7,22 @@ from enum import StrEnum
 
 DEFAULT_TENANT = "default"
 
+#: Streams of a room in the journal: accepted deltas, and updates that wait for something missing.
+DOCUMENT_STREAM = "doc"
+HELD_STREAM = "doc.held"
+
 #: Clock range of one client: (client id, first clock, clock after the last). Half open, as in Yjs.
 ClockRange = tuple[int, int, int]
 
 #: State vector: client id → next clock expected from that client.
 StateVector = dict[int, int]
+
+
+class Job(StrEnum):
+    """What worker processes do; `engine.jobs` has a function for each."""
+
+    COMPACT = "compact"
+    PREVIEW = "preview"
 
 
 class Permission(StrEnum):

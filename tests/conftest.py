@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -83,6 +84,13 @@ def node_client(request: pytest.FixtureRequest, node_modules: Path, stack: Async
         return NodeClient(await stack.enter_async_context(process))
 
     return start
+
+
+@pytest.fixture
+def worker_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker processes find this source and the tests' table of jobs."""
+    root = Path(__file__).parents[1]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (root, root / "storage"))))
 
 
 @pytest.fixture

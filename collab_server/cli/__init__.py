@@ -1,4 +1,4 @@
-"""The command line: `collab-server serve`, `config show`, `config check`, `version`.
+"""The command line: `collab-server serve`, `config show`, `config check`, `documents show`, `version`.
 
 Owns flags and what is printed. Everything a command does is elsewhere.
 """

@@ -16,6 +16,7 @@ from collab_server.config.settings import (
     Settings,
     StorageSettings,
     Synchronous,
+    WorkerSettings,
 )
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "Settings",
     "StorageSettings",
     "Synchronous",
+    "WorkerSettings",
     "load_settings",
 ]

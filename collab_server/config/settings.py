@@ -150,6 +150,16 @@ class StorageSettings(Section):
         default=5.0, description="Longest pause between two attempts to save after a failure."
     )
 
+    @property
+    def journal_file(self) -> Path:
+        """The journal on SQLite."""
+        return self.directory / "journal.sqlite3"
+
+    @property
+    def bases_file(self) -> Path:
+        """The bases on SQLite."""
+        return self.directory / "bases.sqlite3"
+
 
 class RoomSettings(Section):
     """How a room collects, sends and keeps what its sessions write."""
@@ -283,6 +293,34 @@ class LimitSettings(Section):
     )
 
 
+class WorkerSettings(Section):
+    """Processes that do what is too long, too large or too dangerous for the server's own.
+
+    There are three: interactive (somebody waits), background (at the lowest priority) and store.
+    """
+
+    max_memory_bytes: Count = Field(
+        default=2_000_000_000,
+        ge=64_000_000,
+        description="Memory a worker may take for a job; documents in Yrs take 11 to 26 times their size.",
+    )
+    max_queued_jobs: Count = Field(default=100, description="Jobs that may wait for one worker.")
+    idle_seconds: Seconds = Field(default=60.0, description="Time without a job after which a worker ends.")
+    interactive_seconds: Seconds = Field(
+        default=1.0, description="Time for a job that somebody waits for, as scanning a large update."
+    )
+    background_seconds: Seconds = Field(
+        default=60.0, description="Time for a job of the background, as a preview."
+    )
+    store_seconds: Seconds = Field(default=120.0, description="Time for an upload or a download.")
+    per_megabyte_seconds: SecondsOrZero = Field(
+        default=2.0, description="What each megabyte that a job looks at adds to its time."
+    )
+    close_seconds: SecondsOrZero = Field(
+        default=2.0, le=4, description="Time for running jobs to finish when the server ends."
+    )
+
+
 class LogSettings(Section):
     """What the server says about itself."""
 
@@ -307,6 +345,7 @@ class Settings(Section):
     rooms: RoomSettings = RoomSettings()
     sessions: SessionSettings = SessionSettings()
     limits: LimitSettings = LimitSettings()
+    workers: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()
     latency: LatencySettings = LatencySettings()
 

@@ -9,15 +9,32 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast, get_args
 
 from collab_storage import Base, StreamKey
 from collab_storage.sqlite import Synchronous, read_back, read_records, reading_bases, write_base
 
+from collab_server.engine.job import Arguments, Refused, Result, text_argument
+from collab_server.types import DOCUMENT_STREAM
 from collab_server.updates import STORED_LIMITS, Index, scan
 from collab_server.updates.compaction import Compacted, compact
 from collab_server.updates.refusal import malformed
 
-DOCUMENT_STREAM = "doc"
+
+def compact_stored(arguments: Arguments) -> Result:
+    """The job: arguments `journal`, `bases` (paths), `tenant`, `room`, `upto`, `synchronous`."""
+    upto, synchronous = arguments.get("upto"), arguments.get("synchronous")
+    if not isinstance(upto, int) or synchronous not in get_args(Synchronous):
+        raise Refused("the arguments upto and synchronous must be a number and a level")
+    base = compact_document(
+        journal=Path(text_argument(arguments, "journal")),
+        bases=Path(text_argument(arguments, "bases")),
+        tenant=text_argument(arguments, "tenant"),
+        room=text_argument(arguments, "room"),
+        upto=upto,
+        synchronous=cast(Synchronous, synchronous),
+    )
+    return {"offset": base.offset, "size_bytes": base.size_bytes}, None
 
 
 def compact_document(

@@ -46,6 +46,11 @@ class Event(StrEnum):
     SAVE_FAILED = "save_failed"
     SAVE_RECOVERED = "save_recovered"
 
+    # Worker processes
+    WORKER_STARTED = "worker_started"
+    WORKER_DIED = "worker_died"
+    JOB_FAILED = "job_failed"
+
     # Anything that nobody expected
     TASK_FAILED = "task_failed"
     THREAD_FAILED = "thread_failed"

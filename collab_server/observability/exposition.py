@@ -6,7 +6,8 @@ exports the process's memory, CPU and descriptors by prometheus-client's own col
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -14,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from collab_server import __version__
-from collab_server.observability.metrics import Histogram, Labelled, Metrics
+from collab_server.observability.metrics import Histogram, Labelled, Metrics, Table
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -48,6 +49,17 @@ _LABELLED = {
     "connections_closed": ("reason", "WebSocket connections that ended, by reason."),
     "updates_refused": ("reason", "Updates refused, by reason."),
 }
+_TABLES = {
+    "worker_jobs": (("lane", "job", "outcome"), "Jobs of worker processes that ended, by outcome."),
+    "worker_deaths": (("lane", "kind"), "Worker processes that were lost or had to be killed, by kind."),
+}
+_LABELLED_GAUGES = {
+    "worker_queue": ("lane", "Jobs that wait for a worker process."),
+    "worker_memory_bytes": ("lane", "Memory of a worker process after its last job; 0 if there is none."),
+}
+_LABELLED_HISTOGRAMS = {
+    "worker_job_seconds": ("lane", "Time that a job took, a second try and the start of a process included."),
+}
 _GAUGES = {
     "connections_open": "WebSocket connections open now.",
     "http_connections_open": "Connections open now that are no WebSockets (yet).",
@@ -75,10 +87,22 @@ class MetricsCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         yield from self._plain()
         for name, (label, text) in _LABELLED.items():
-            yield _labelled(name, label, text, getattr(self._metrics, name))
+            counter = CounterMetricFamily(_PREFIX + name, text, labels=[label])
+            yield _labelled(counter, getattr(self._metrics, name))
         for name, text in _HISTOGRAMS.items():
             yield _histogram(name, text, getattr(self._metrics, name))
+        yield from self._workers()
         yield _build_info()
+
+    def _workers(self) -> Iterator[Metric]:
+        for name, (labels, text) in _TABLES.items():
+            yield _table(name, labels, text, getattr(self._metrics, name))
+        for name, (label, text) in _LABELLED_GAUGES.items():
+            yield _labelled(
+                GaugeMetricFamily(_PREFIX + name, text, labels=[label]), getattr(self._metrics, name)
+            )
+        for name, (label, text) in _LABELLED_HISTOGRAMS.items():
+            yield _histograms(name, label, text, getattr(self._metrics, name))
 
     def _plain(self) -> Iterator[Metric]:
         for name, text in _COUNTERS.items():
@@ -87,17 +111,33 @@ class MetricsCollector(Collector):
             yield GaugeMetricFamily(_PREFIX + name, text, value=getattr(self._metrics, name))
 
 
-def _labelled(name: str, label: str, text: str, counter: Labelled) -> Metric:
-    family = CounterMetricFamily(_PREFIX + name, text, labels=[label])
-    for member, count in list(counter.items()):
+def _labelled(family: CounterMetricFamily | GaugeMetricFamily, values: Labelled) -> Metric:
+    for member, count in list(values.items()):
         family.add_metric([member.name.lower()], count)
     return family
 
 
+def _table(name: str, labels: Sequence[str], text: str, table: Table) -> Metric:
+    family = CounterMetricFamily(_PREFIX + name, text, labels=labels)
+    for members, count in list(table.items()):
+        family.add_metric([member.name.lower() for member in members], count)
+    return family
+
+
 def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    return HistogramMetricFamily(_PREFIX + name, text, buckets=_buckets(histogram), sum_value=histogram.total)
+
+
+def _histograms(name: str, label: str, text: str, histograms: Mapping[Enum, Histogram]) -> Metric:
+    family = HistogramMetricFamily(_PREFIX + name, text, labels=[label])
+    for member, histogram in list(histograms.items()):
+        family.add_metric([member.name.lower()], _buckets(histogram), histogram.total)
+    return family
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, int]]:
     bounds = [*map(str, histogram.bounds), "+Inf"]
-    buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
-    return HistogramMetricFamily(_PREFIX + name, text, buckets=buckets, sum_value=histogram.total)
+    return list(zip(bounds, accumulate(histogram.counts), strict=True))
 
 
 def _build_info() -> Metric:

@@ -8,7 +8,7 @@ thread. Labels are members of enums, never rooms or users.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from collab_server.errors import RefusalReason
@@ -27,6 +27,15 @@ class Labelled(dict[Enum, int]):
     __slots__ = ()
 
     def __missing__(self, key: Enum) -> int:
+        return 0
+
+
+class Table(dict[tuple[Enum, ...], int]):
+    """A counter by several labels: `counter[Lane.X, Kind.Y] += 1`."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: tuple[Enum, ...]) -> int:
         return 0
 
 
@@ -64,6 +73,7 @@ _LATENCY_BOUNDS = (
     10.0,
 )
 _COMMIT_BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.010, 0.025, 0.050, 0.100, 0.250, 0.5, 1.0, 2.5, 10.0)
+_JOB_BOUNDS = (0.005, 0.010, 0.025, 0.050, 0.100, 0.250, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 _LAG_BOUNDS = (0.001, 0.002, 0.005, 0.010, 0.020, 0.050, 0.100, 0.250, 0.5, 1.0, 2.5)
 
 
@@ -107,6 +117,11 @@ class Metrics:
         "updates_known",
         "updates_received",
         "updates_refused",
+        "worker_deaths",
+        "worker_job_seconds",
+        "worker_jobs",
+        "worker_memory_bytes",
+        "worker_queue",
     )
 
     def __init__(self, *, edit_budget_seconds: float = 0.150) -> None:
@@ -153,3 +168,15 @@ class Metrics:
         # The event loop
         self.loop_lag_seconds = Histogram(_LAG_BOUNDS)
         self.loop_lag_max_seconds = 0.0
+        # Worker processes; see `prepare_workers`
+        self.worker_jobs = Table()
+        self.worker_deaths = Table()
+        self.worker_job_seconds: dict[Enum, Histogram] = {}
+        self.worker_queue = Labelled()
+        self.worker_memory_bytes = Labelled()
+
+    def prepare_workers(self, lanes: Iterable[Enum]) -> None:
+        """Begin the numbers of each lane at zero, so that they are seen before its first job."""
+        for lane in lanes:
+            self.worker_job_seconds[lane] = Histogram(_JOB_BOUNDS)
+            self.worker_queue[lane] = self.worker_memory_bytes[lane] = 0

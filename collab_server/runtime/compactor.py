@@ -20,15 +20,15 @@ from collab_server.observability.events import Event
 from collab_server.observability.metrics import Metrics
 from collab_server.rooms.room import Room
 from collab_server.runtime.base_cache import BaseCache
-from collab_server.runtime.room_runner import DOCUMENT_STREAM, RoomRunner
+from collab_server.runtime.room_runner import RoomRunner
 from collab_server.runtime.tasks import TaskOwner
-from collab_server.types import RoomKey
+from collab_server.types import DOCUMENT_STREAM, RoomKey
 from collab_server.updates import BaseHead, Index
 
 _log = structlog.get_logger(__name__)
 
-#: Writes the base of a room as it was at a version; raises CompactionError.
-Compact = Callable[[RoomKey, int], Awaitable[None]]
+#: Writes the base of a room as it was at a version, from so many bytes; raises CompactionError.
+Compact = Callable[[RoomKey, int, int], Awaitable[None]]
 
 
 class CompactionError(Exception):
@@ -127,7 +127,7 @@ class Compactor:
         version = snapshot.version
         if runner.lost:
             return
-        await self._compact(runner.key, version)
+        await self._compact(runner.key, version, runner.room.document_bytes)
         base = await self._bases.newest(runner.key.tenant, runner.key.room)
         if base is None or base.offset != version:
             raise CompactionError(f"the worker made no base of version {version}")

@@ -37,7 +37,7 @@ class Put(Protocol):
 def compact_in_process(journal: Journal, bases: Bases, put: Put, *, stream: str) -> Compact:
     """A `Compact` over stores in memory."""
 
-    async def run(key: RoomKey, upto: int) -> None:
+    async def run(key: RoomKey, upto: int, size_bytes: int) -> None:
         former = await bases.newest(key.tenant, key.room)
         updates: list[bytes] = []
         if former is not None:

@@ -22,9 +22,9 @@ from collab_server.rooms.room import Room
 from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.compactor import Compactor
 from collab_server.runtime.persister import Persister
-from collab_server.runtime.room_runner import DOCUMENT_STREAM, HELD_STREAM, RoomRunner
+from collab_server.runtime.room_runner import RoomRunner
 from collab_server.runtime.tasks import TaskOwner
-from collab_server.types import RoomKey
+from collab_server.types import DOCUMENT_STREAM, HELD_STREAM, RoomKey
 from collab_server.updates import STORED_LIMITS, BaseHead, scan
 
 _log = structlog.get_logger(__name__)

@@ -29,16 +29,13 @@ from collab_server.runtime.connection import Frame
 from collab_server.runtime.persister import Persister, Removal
 from collab_server.runtime.readers import Readers
 from collab_server.runtime.tasks import TaskOwner
-from collab_server.types import RoomKey
+from collab_server.types import DOCUMENT_STREAM, HELD_STREAM, RoomKey
 from collab_server.updates import BaseHead, Update
 
 if TYPE_CHECKING:
     from collab_server.runtime.session import Session
 
 _log = structlog.get_logger(__name__)
-
-DOCUMENT_STREAM = "doc"
-HELD_STREAM = "doc.held"
 
 
 class RoomRunner:

@@ -6,6 +6,7 @@ Pure: no I/O, no clock, no chance. What leaves here was seen by `scan` and goes 
 from collab_server.updates.base import Base, BaseHead, BlockTable
 from collab_server.updates.index import Index
 from collab_server.updates.limits import DEFAULT_LIMITS, STORED_LIMITS, ScanLimits
+from collab_server.updates.outline import Outline, Root, Sequence
 from collab_server.updates.ranges import DeletedRanges
 from collab_server.updates.run import Accepted, Run, Update
 from collab_server.updates.scan import scan
@@ -26,9 +27,12 @@ __all__ = [
     "BlockTable",
     "DeletedRanges",
     "Index",
+    "Outline",
     "Pieces",
+    "Root",
     "Run",
     "ScanLimits",
+    "Sequence",
     "Tail",
     "Update",
     "decode_state_vector",

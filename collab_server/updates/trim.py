@@ -69,14 +69,14 @@ def struct_end(data: bytes, pos: int) -> tuple[int, int]:
     kind = data[pos] & 31
     if kind == GC:
         return read_varint(data, pos + 1)
-    pos = _skip_head(data, pos)
+    pos = content_start(data, pos)
     if kind == STRING:
         size, pos = read_varint(data, pos)
         return utf16_length(data[pos : pos + size]), pos + size
     return READERS[kind](data, pos, _ANY_DEPTH)
 
 
-def _skip_head(data: bytes, pos: int) -> int:
+def content_start(data: bytes, pos: int) -> int:
     """Position of the content of the struct at `pos`."""
     info = data[pos]
     pos += 1
@@ -109,7 +109,7 @@ def _cut(data: bytes, pos: int, client: int, clock: int, offset: int) -> bytes:
     if kind == GC:
         return bytes((GC,)) + varint(read_varint(data, pos + 1)[0] - offset)
     head = bytes((info | HAS_ORIGIN,)) + varint(client) + varint(clock + offset - 1)
-    return head + _right_origin(data, pos) + _cut_content(data, _skip_head(data, pos), kind, offset)
+    return head + _right_origin(data, pos) + _cut_content(data, content_start(data, pos), kind, offset)
 
 
 def _right_origin(data: bytes, pos: int) -> bytes:
@@ -120,7 +120,7 @@ def _right_origin(data: bytes, pos: int) -> bytes:
     start = pos + 1
     if info & HAS_ORIGIN:
         start = read_varint(data, read_varint(data, start)[1])[1]
-    return data[start : _skip_head(data, pos)]
+    return data[start : content_start(data, pos)]
 
 
 def _cut_content(data: bytes, pos: int, kind: int, offset: int) -> bytes:

@@ -40,6 +40,6 @@ def test_on_disk_there_is_a_lock_and_a_size(tmp_path: Path) -> None:
     storage = StorageSettings(directory=tmp_path)
     assert isinstance(parts.journal_of(storage), SqliteJournal)
     assert parts.lock_of(storage) is not None
-    (tmp_path / parts.JOURNAL_FILE).write_bytes(b"x" * 10)
-    (tmp_path / f"{parts.JOURNAL_FILE}-wal").write_bytes(b"x" * 5)
+    storage.journal_file.write_bytes(b"x" * 10)
+    Path(f"{storage.journal_file}-wal").write_bytes(b"x" * 5)
     assert parts.journal_bytes(storage) == 15

@@ -8,6 +8,7 @@ from collab_storage.sqlite.bases_reader import BasesReader, read_back, reading_b
 from collab_storage.sqlite.bases_writer import quarantine, write_base
 from collab_storage.sqlite.database import Synchronous
 from collab_storage.sqlite.journal import SqliteJournal
+from collab_storage.sqlite.readonly import look_into
 from collab_storage.sqlite.records_reader import read_records
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "SqliteBases",
     "SqliteJournal",
     "Synchronous",
+    "look_into",
     "quarantine",
     "read_back",
     "read_records",

@@ -153,13 +153,33 @@ def open_for_reading(path: Path, kind: FileKind) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path, kind: FileKind) -> sqlite3.Connection:
+def open_for_looking(path: Path, kind: FileKind) -> sqlite3.Connection:
+    """A connection to a file that another process may have open, or nobody; it takes no part in upkeep.
+
+    Raises FileNotFoundError if there is none.
+    """
+    if not path.exists():
+        raise FileNotFoundError(path)
+    # mode=ro: the last connection to close would otherwise empty the write-ahead log into the file.
+    connection = _connect(path, kind, mode="ro")
+    try:
+        with translated(str(path)):
+            found = _check_format(connection, path, kind)
+        if found < len(migrations(kind)):
+            raise StorageError(f"{path} has the older format {found}: start the server on it once")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path, kind: FileKind, *, mode: str = "rw") -> sqlite3.Connection:
     where = str(path)
     with translated(where):
         if path.stat().st_size == 0:
             raise UnreadableError("the file is empty", where=where)
-        # mode=rw: a file that has vanished is an error, never made anew.
-        uri = f"{path.absolute().as_uri()}?mode=rw"
+        # Never rwc: a file that has vanished is an error, not made anew.
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
         timeout = kind.busy_timeout_seconds
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
         connection.execute("PRAGMA cell_size_check=ON")

@@ -38,7 +38,7 @@ def test_the_version(arguments: tuple[str, ...]) -> None:
 
 def test_without_a_command_the_help_names_all() -> None:
     result = _run()
-    for command in ("serve", "config", "version"):
+    for command in ("serve", "config", "documents", "version"):
         assert command in result.output
 
 

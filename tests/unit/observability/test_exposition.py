@@ -2,9 +2,21 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from collab_server.errors import RefusalReason
+from collab_server.errors import FailureKind, RefusalReason
 from collab_server.observability import Metrics
-from collab_server.observability.exposition import _COUNTERS, _GAUGES, _HISTOGRAMS, _LABELLED, Exposition
+from collab_server.observability.exposition import (
+    _COUNTERS,
+    _GAUGES,
+    _HISTOGRAMS,
+    _LABELLED,
+    _LABELLED_GAUGES,
+    _LABELLED_HISTOGRAMS,
+    _TABLES,
+    Exposition,
+)
+from collab_server.runtime.worker_lane import Outcome
+from collab_server.runtime.workers import Lane
+from collab_server.types import Job
 
 
 def _samples(metrics: Metrics) -> dict[tuple[str, str], float]:
@@ -18,6 +30,7 @@ def _samples(metrics: Metrics) -> dict[tuple[str, str], float]:
 
 def test_every_number_is_exported_and_described() -> None:
     exported = [*_COUNTERS, *_GAUGES, *_HISTOGRAMS, *_LABELLED]
+    exported += [*_TABLES, *_LABELLED_GAUGES, *_LABELLED_HISTOGRAMS]
     assert sorted(exported) == sorted(Metrics.__slots__)
 
 
@@ -54,3 +67,19 @@ def test_two_servers_in_one_process_do_not_share_numbers() -> None:
     first, second = Metrics(), Metrics()
     first.frames_sent += 1
     assert _samples(second)["collab_frames_sent_total", ""] == 0
+
+
+def test_the_workers_numbers_have_several_labels() -> None:
+    metrics = Metrics()
+    metrics.prepare_workers(Lane)
+    metrics.worker_jobs[Lane.BACKGROUND, Job.PREVIEW, Outcome.DONE] += 3
+    metrics.worker_deaths[Lane.STORE, FailureKind.OUT_OF_MEMORY] += 1
+    metrics.worker_job_seconds[Lane.BACKGROUND].observe(0.2)
+    metrics.worker_queue[Lane.BACKGROUND] = 2
+    samples = _samples(metrics)
+    assert samples["collab_worker_jobs_total", "job=preview,lane=background,outcome=done"] == 3
+    assert samples["collab_worker_deaths_total", "kind=out_of_memory,lane=store"] == 1
+    assert samples["collab_worker_job_seconds_bucket", "lane=background,le=0.25"] == 1
+    assert samples["collab_worker_job_seconds_count", "lane=interactive"] == 0
+    assert samples["collab_worker_queue", "lane=background"] == 2
+    assert samples["collab_worker_memory_bytes", "lane=store"] == 0

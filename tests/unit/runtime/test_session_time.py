@@ -87,6 +87,7 @@ async def test_one_who_asks_and_asks_gets_a_share_of_the_time(world: World) -> N
         session.answered(0.005)
 
     readers.synchronise = slow  # type: ignore[method-assign]
+    ann.session.answered(-1.0)  # the step 2 of its joining is paid for
     for _ in range(800):
         ann.say(messages.encode_step_1(b"\x00"))
     assert asked == 1

@@ -164,13 +164,13 @@ class Compacting:
         self.failure: Exception | None = None
         self.leave_out = 0
 
-    async def __call__(self, key: RoomKey, upto: int) -> None:
+    async def __call__(self, key: RoomKey, upto: int, size_bytes: int) -> None:
         self.calls += 1
         await self.gate.wait()
         if self.failure is not None:
             raise self.failure
         journal = Short(self._journal, self.leave_out) if self.leave_out else self._journal
-        await compact_in_process(journal, self._bases, self._bases.put, stream="doc")(key, upto)
+        await compact_in_process(journal, self._bases, self._bases.put, stream="doc")(key, upto, size_bytes)
 
 
 class Short:
