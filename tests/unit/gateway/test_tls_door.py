@@ -110,34 +110,67 @@ async def test_one_who_leaves_in_the_middle(
     assert caplog.records == []
 
 
-async def test_a_hello_in_pieces(gateway: Gateway, tls_ends: TlsEnds) -> None:
-    """The first byte comes before the protocol that shakes hands; none may be lost or come out of order."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.listener.port)
-    gateway.peers.append(Peer(reader, writer))
-    received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = tls_ends.client.wrap_bio(received, sent, server_hostname="127.0.0.1")
+class BareClient:
+    """TLS by hand on a TCP connection, for what goes over it in which pieces, and what waits."""
 
-    async def go_on(step: Callable[[], object]) -> None:
+    def __init__(self, peer: Peer, context: ssl.SSLContext) -> None:
+        self.peer = peer
+        self._received, self._sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._received, self._sent, server_hostname="127.0.0.1")
+
+    async def shake_hands(self) -> None:
         async with asyncio.timeout(10):
             while True:
                 try:
-                    step()
+                    self._tls.do_handshake()
                 except ssl.SSLWantReadError:
-                    await in_pieces(writer, sent.read())
-                    received.write(await reader.read(65_536))
+                    await self.send_pieces()
+                    self._received.write(await self.peer.reader.read(65_536))
                 else:
                     return
 
-    await go_on(client.do_handshake)
-    client.write(head())
-    await in_pieces(writer, sent.read())
+    def encrypt(self, data: bytes) -> None:
+        self._tls.write(data)
+
+    async def send_pieces(self) -> None:
+        """What is encrypted, seven bytes at a time."""
+        data = self._sent.read()
+        for start in range(0, len(data), 7):
+            self.peer.write(data[start : start + 7])
+            await asyncio.sleep(0)
+
+    def send(self) -> None:
+        self.peer.write(self._sent.read())
+
+
+async def test_a_hello_in_pieces(gateway: Gateway, tls_ends: TlsEnds) -> None:
+    """The first byte comes before the protocol that shakes hands; none may be lost or come out of order."""
+    client = BareClient(await plain(gateway), tls_ends.client)
+    await client.shake_hands()
+    client.encrypt(head())
+    await client.send_pieces()
     assert (await gateway.session()).request.path == b"/room"
 
 
-async def in_pieces(writer: asyncio.StreamWriter, data: bytes) -> None:
-    for start in range(0, len(data), 7):
-        writer.write(data[start : start + 7])
-        await asyncio.sleep(0)
+async def test_a_peer_is_pushed_back_by_tcp(gateway: Gateway, tls_ends: TlsEnds) -> None:
+    """A session that reads nothing makes the kernel wait, not our memory grow."""
+    client = BareClient(await plain(gateway), tls_ends.client)
+    await client.shake_hands()
+    client.encrypt(head())
+    client.send()
+    session = await gateway.session()
+    session.connection.pause_reading()
+    client.peer.writer.transport.set_write_buffer_limits(high=0)
+    for _ in range(100):
+        client.encrypt(client_frame(2, b"x" * 1_000_000))
+        client.send()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await client.peer.writer.drain()
+    assert session.messages == []
+
+    session.connection.resume_reading()
+    await session.until(lambda me: len(me.messages) == 100)
 
 
 async def test_over_the_cap_no_hands_are_shaken(start_gateway: StartGateway) -> None:
