@@ -82,8 +82,8 @@ class FastConnection(FrameReceiver):
 
     __slots__ = (
         "_closing_bytes", "_gate", "_handler", "_has_large_parser", "_is_full", "_is_plain", "_large",
-        "_large_until", "_loop", "_on_gone", "_pong_debt", "_pongs", "_reader", "_remote_code", "_settings", "_state",
-        "_timer", "_transport", "_write",
+        "_large_until", "_loop", "_on_gone", "_pong_debt", "_pongs", "_reader", "_remote_code", "_settings",
+        "_state", "_timer", "_transport", "_write",
     )  # fmt: skip
 
     def __init__(

@@ -123,7 +123,9 @@ class Room:
     ) -> None:
         """A room without sessions. `base` is what its document was at `version`; it is taken over."""
         self._limits = limits
-        self._index = Index() if base is None else Index.of_base(base)
+        self._awake: Index | None = Index() if base is None else Index.of_base(base)
+        self._resting = b""
+        self._ranges_bytes = 0
         self._tail = Tail() if base is None else Tail(base.state)
         self._base_bytes = 0 if base is None else base.size_bytes
         self._base_depth = 0 if base is None else base.depth
@@ -138,6 +140,32 @@ class Room:
         self._droppers: set[Member] = set()
         self.awareness = RoomAwareness(limits)
         self.version = self.saved_version = self.base_version = version
+
+    # --- the index, which is packed while nothing happens ---
+
+    @property
+    def _index(self) -> Index:
+        index = self._awake
+        return index if index is not None else self._wake()
+
+    def _wake(self) -> Index:
+        index = self._awake = Index.unpack(self._resting)
+        self._resting = b""
+        self._tail.wake(index.state)
+        return index
+
+    def rest(self) -> None:
+        """Nothing has happened for a while: take as little memory as can be, until something does."""
+        if self._awake is None or self.has_pending or self._held:
+            return
+        self._ranges_bytes = self._awake.deletes.size_bytes
+        self._resting = self._awake.pack()
+        self._awake = None
+        self._tail.rest()
+
+    @property
+    def resting(self) -> bool:
+        return self._awake is None
 
     # --- loading ---
 
@@ -313,6 +341,8 @@ class Room:
 
     def needs_base(self, state_vector: StateVector) -> bool:
         """Whether the base's bytes are needed to tell what a client at `state_vector` lacks."""
+        if self._awake is None:
+            self._wake()
         return not self._tail.reaches(state_vector)
 
     def step_2(self, state_vector: StateVector, base: Base | None = None) -> Pieces:
@@ -339,6 +369,8 @@ class Room:
 
     def rebase(self, base: BaseHead, snapshot: Snapshot) -> None:
         """Take a base that was made of what the document was then, and let go of what it holds."""
+        if self._awake is None:
+            self._wake()
         self._tail.rebase(base.state)
         self._base_bytes = base.size_bytes
         self._base_depth = base.depth
@@ -369,15 +401,20 @@ class Room:
         for part in self._held.expired(now):
             self._held.remove(part)
             self._gone_held.append(part.offset)
-        self._index.deletes.forget_encoding()
+        if self._awake is not None:
+            self._awake.deletes.forget_encoding()
         self.awareness.expire(now)
 
     @property
     def document_bytes(self) -> int:
         """Bytes of the structs and of the deleted ranges."""
-        return self._base_bytes + self._tail.size_bytes + self._index.deletes.size_bytes
+        return self._base_bytes + self._tail.size_bytes + self._deleted_bytes
+
+    @property
+    def _deleted_bytes(self) -> int:
+        return self._ranges_bytes if self._awake is None else self._awake.deletes.size_bytes
 
     @property
     def memory_bytes(self) -> int:
         """Bytes that it keeps in memory, but for the client ids: tail, deleted ranges and what waits."""
-        return self._tail.size_bytes + self._index.deletes.size_bytes + self._held.size_bytes
+        return self._tail.size_bytes + self._deleted_bytes + self._held.size_bytes

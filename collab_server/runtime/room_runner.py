@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 
+#: Without an edit for so long, a room packs its index.
+_REST_AFTER_SECONDS = 60.0
+
+
 class RoomRunner:
     """Carries out what a room decides."""
 
@@ -90,6 +94,8 @@ class RoomRunner:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._unsaved = 0
+        self._quiet_version = room.version
+        self._quiet_since = self._loop.time()
         self._saved_waiters: list[tuple[int, asyncio.Future[None]]] = []
         if room.has_pending:
             self._flush(self._loop.time())
@@ -373,6 +379,10 @@ class RoomRunner:
         self.room.expire(now)
         self._save_held()
         self.readers.forget_full()
+        if self.room.version != self._quiet_version:
+            self._quiet_version, self._quiet_since = self.room.version, now
+        elif now - self._quiet_since >= _REST_AFTER_SECONDS:
+            self.room.rest()
         if self.room.awareness.has_pending and self.sessions:
             self._flush(now)
 

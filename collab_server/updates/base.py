@@ -11,7 +11,6 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from collab_server.types import StateVector
 from collab_server.updates.columns import read_columns, write_columns
@@ -56,13 +55,7 @@ class BaseHead:
         fixed, clients, clocks, deleted, lengths, borders, deep, deep_clocks = read_columns(data, "QQIQIIQI")
         if len(fixed) != 4 or fixed[0] != _FORMAT:
             raise malformed("the head of a base has another format")
-        ends = list(accumulate(lengths))
-        ranges = DeletedRanges.of_borders(
-            {
-                client: borders[end - size : end]
-                for client, size, end in zip(deleted, lengths, ends, strict=True)
-            }
-        )
+        ranges = DeletedRanges.of_columns(deleted, lengths, borders)
         state = dict(zip(clients, clocks, strict=True))
         found = frozenset(zip(deep, deep_clocks, strict=True))
         return cls(state, ranges, fixed[1], fixed[2], fixed[3], found)

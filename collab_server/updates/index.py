@@ -6,15 +6,14 @@ Owns the question what of an update is new, known, or ahead of something missing
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from collab_server.types import ClockRange, StateVector
 from collab_server.updates.acceptance import Acceptance, waits_before
 from collab_server.updates.base import BaseHead
-from collab_server.updates.deletions import scan_deletes
-from collab_server.updates.limits import STORED_LIMITS
+from collab_server.updates.columns import read_columns, write_columns
 from collab_server.updates.ranges import DeletedRanges
 from collab_server.updates.run import Accepted, Run, Update
-from collab_server.updates.splice import encode_state_vector, read_state_vector
 from collab_server.updates.trim import drop_before, keep_before
 
 
@@ -42,16 +41,23 @@ class Index:
         return other
 
     def pack(self) -> bytes:
-        """All of it in as few bytes as the format allows, for a room in which nothing happens."""
-        return encode_state_vector(self.state) + self.deletes.encode()
+        """All of it in sixteen bytes for each client and eight for each range, for a room that rests."""
+        # Who has deletions has clocks: they are clipped to what is known.
+        borders = [self.deletes.borders(client) for client in self.state]
+        return write_columns(
+            ("Q", self.state.keys()),
+            ("I", self.state.values()),
+            ("I", map(len, borders)),
+            ("I", chain.from_iterable(borders)),
+        )
 
     @classmethod
     def unpack(cls, packed: bytes) -> Index:
         """The index that `pack` was called on."""
+        clients, clocks, lengths, borders = read_columns(packed, "QIII")
         index = cls()
-        index.state, pos = read_state_vector(packed, 0, len(packed))
-        deletes, _ = scan_deletes(packed, pos, STORED_LIMITS)
-        index._take_deletes(deletes)
+        index.state = dict(zip(clients, clocks, strict=True))
+        index.deletes = DeletedRanges.of_columns(clients, lengths, borders)
         return index
 
     def integrate(self, update: Update) -> Accepted:
@@ -78,11 +84,6 @@ class Index:
     def ready(self, run: Run) -> bool:
         """Whether `integrate` would take something of this run, or finds it known."""
         return self.missing(run) is None
-
-    def covers(self, state_vector: StateVector) -> bool:
-        """Whether everything that `state_vector` names is here."""
-        state = self.state
-        return all(state.get(client, 0) >= clock for client, clock in state_vector.items())
 
     def _take_runs(self, runs: Sequence[Run]) -> tuple[Sequence[Run], Sequence[Run]]:
         """New runs, and those that wait."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain
 
 from collab_server.types import ClockRange
 from collab_server.updates.splice import encode_ranges, merge_ranges
@@ -37,6 +37,18 @@ class DeletedRanges:
         ranges._borders = borders
         ranges._count = sum([len(found) for found in borders.values()])
         return ranges
+
+    @classmethod
+    def of_columns(cls, clients: Sequence[int], lengths: Sequence[int], borders: array[int]) -> DeletedRanges:
+        """Ranges whose borders stand in one column, so many of each client."""
+        ends = list(accumulate(lengths))
+        return cls.of_borders(
+            {
+                client: borders[end - size : end]
+                for client, size, end in zip(clients, lengths, ends, strict=True)
+                if size
+            }
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, DeletedRanges):

@@ -155,6 +155,15 @@ class Tail:
         place = found.since(clock)
         return [_head(client, place.count, place.clock), bytes(found.data[place.start :])]
 
+    def rest(self) -> None:
+        """Give back what the index of a room that rests has too."""
+        self._base_state = {}
+
+    def wake(self, state: StateVector) -> None:
+        """Go on after `rest`, with what the index has."""
+        own = {client: found.first for client, found in self._clients.items()}
+        self._base_state = {client: clock for client, clock in (state | own).items() if clock}
+
     def rebase(self, base_state: StateVector) -> None:
         """Forget what a new base holds; it was made of the old base and the first deltas of this tail."""
         self._base_state = base_state

@@ -14,6 +14,9 @@ from collab_server.rooms.member import Member
 from collab_server.rooms.room import Delta, Room
 from collab_server.types import Identity
 from collab_server.updates import decode_state_vector, scan
+from collab_server.updates.compaction import compact
+from tests.support import update_bytes
+from tests.support.update_bytes import one, string
 
 
 class Replica:
@@ -322,3 +325,49 @@ def test_the_flushed_state_leaves_out_what_is_pending() -> None:
     assert room.flushed_state() == {1: 2}
     flush(room)
     assert room.flushed_state() == {1: 4}
+
+
+def test_a_room_that_rests_is_the_same_room() -> None:
+    """Base, tail, deletions and clients in each: whoever asks first wakes it."""
+
+    def filled(*, rests: bool) -> Room:
+        log = [one(string("abc"), client=5), one(string("de"), client=9)]
+        room = Room(RoomLimits(), base=compact(log).head, version=2)
+        ann = member("ann")
+        receive(room, ann, one(string("f", (5, 2)), client=5, clock=3))
+        receive(room, ann, one(string("new"), client=700))
+        receive(room, ann, update_bytes.update(deletes={5: [(1, 1)], 9: [(0, 2)]}))
+        room.flush()
+        if rests:
+            room.rest()
+            assert room.resting
+        return room
+
+    questions = [
+        lambda room: room.step_1(),
+        lambda room: b"".join(room.step_2({5: 3, 9: 2})),
+        lambda room: (room.needs_base({5: 3, 9: 1}), room.needs_base({5: 3, 9: 2})),
+        lambda room: receive(room, member("ben"), one(string("g", (9, 1)), client=9, clock=2)).changed,
+        lambda room: receive(room, member("ben"), one(string("?", (8, 1)), client=9, clock=2)).held,
+        lambda room: room.flushed_state(),
+        lambda room: (room.snapshot().index.state, sorted(room.snapshot().index.deletes)),
+    ]
+    for question in questions:
+        assert question(filled(rests=True)) == question(filled(rests=False))
+    room = filled(rests=True)
+    assert room.document_bytes == filled(rests=False).document_bytes
+    room.expire(100.0)
+    assert room.resting, "what is due all the time does not wake it"
+    for question in questions:
+        question(room)
+
+
+def test_a_room_with_something_under_way_does_not_rest() -> None:
+    room, ann = Room(RoomLimits()), member("ann")
+    receive(room, ann, one(string("a")))
+    room.rest()
+    assert not room.resting, "pending"
+    room.flush()
+    receive(room, ann, one(string("c", (1, 1)), clock=2))
+    room.rest()
+    assert not room.resting, "held"

@@ -17,7 +17,7 @@ LARGE = "x" * 3000
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    world = World(inline_bytes=2000)
+    world = World(inline_bytes=2000, max_unsaved_bytes=1_000_000)
     await world.journal.open()
     world.tasks.start(world.persister.run(), name="persister")
     yield world

@@ -206,14 +206,19 @@ class Scanning:
 
 class World:
     def __init__(
-        self, *, compact_at: int = 1 << 30, limits: RoomLimits | None = None, inline_bytes: int = 10_000
+        self,
+        *,
+        compact_at: int = 1 << 30,
+        limits: RoomLimits | None = None,
+        inline_bytes: int = 10_000,
+        max_unsaved_bytes: int = 1000,
     ) -> None:
         self.journal, self.tasks, self.metrics = GatedJournal(), TaskOwner(), Metrics()
         self.bases = MemoryBases()
         self.scan_worker = Scanning()
         self.compact = Compacting(self.journal, self.bases)
         cache = BaseCache(self.bases, budget_bytes=10_000, metrics=self.metrics, tasks=self.tasks)
-        storage = StorageSettings(commit_interval_seconds=0.001, max_unsaved_bytes=1000)
+        storage = StorageSettings(commit_interval_seconds=0.001, max_unsaved_bytes=max_unsaved_bytes)
         self.persister = Persister(self.journal, storage, self.metrics)
         self.registry = Registry(
             self.journal,
