@@ -20,6 +20,7 @@ from collab_server.updates import (
     Accepted,
     Base,
     BaseHead,
+    DeletedRanges,
     Index,
     Pieces,
     Run,
@@ -328,6 +329,11 @@ class Room:
         sole_author = None if pending.several else pending.author
         return Delta(self.version, update, pending.authors, sole_author, pending.since)
 
+    @property
+    def deletes(self) -> DeletedRanges:
+        """The deleted ranges, for reading."""
+        return self._index.deletes
+
     def step_1(self) -> bytes:
         """Our state vector, encoded."""
         return encode_state_vector(self._index.state)
@@ -401,8 +407,6 @@ class Room:
         for part in self._held.expired(now):
             self._held.remove(part)
             self._gone_held.append(part.offset)
-        if self._awake is not None:
-            self._awake.deletes.forget_encoding()
         self.awareness.expire(now)
 
     @property

@@ -22,11 +22,14 @@ from collab_server.runtime.tasks import TaskOwner
 from collab_server.runtime.worker_lane import JobResult
 from collab_server.runtime.workers import Lane, Workers
 from collab_server.types import Job
-from collab_server.updates import ScanLimits, Update, scan
+from collab_server.updates import DeletedRanges, ScanLimits, Update, scan, scan_new_deletes
 from collab_server.updates.scanned import decode_scan
 
 #: What became of an update that was scanned elsewhere; None if that could not be done now.
 Scanned: TypeAlias = "Update | InvalidUpdate | None"
+
+#: Deletions beside the known ones that are looked at here, however many clients they are of.
+_FEW = ScanLimits(max_delete_ranges=2_000, max_clients=1 << 31)
 
 
 class ScanWorker(Protocol):
@@ -49,6 +52,30 @@ class Scanner:
     def scan(self, update: bytes) -> Update:
         """Raises InvalidUpdate."""
         return scan(update, self.limits)
+
+    def scan_known(self, update: bytes, known: DeletedRanges) -> Update | None:
+        """A large update of deletions alone, most of which are known: what a client sends that comes back.
+
+        None if a worker has to look. Raises InvalidUpdate.
+        """
+        if update[0]:
+            return None
+        try:
+            return Update((), scan_new_deletes(update, 1, _FEW, known))
+        except InvalidUpdate as refusal:
+            if refusal.reason is RefusalReason.TOO_LARGE:
+                return None
+            raise
+
+    def leave_out_known(self, update: Update, data: bytes, known: DeletedRanges) -> Update:
+        """An update without the deletions that are known, if that can be told at once."""
+        if len(update.deletes) <= _FEW.max_delete_ranges:
+            return update
+        try:
+            deletes = scan_new_deletes(data, update.deletes_at, _FEW, known)
+        except InvalidUpdate:
+            return update
+        return Update(update.structs, deletes, update.depth)
 
     def scan_elsewhere(self, update: bytes, done: Callable[[Scanned], None]) -> None:
         """Scan in a worker and call `done` on the loop, never before this returns."""

@@ -289,10 +289,14 @@ class Session:
 
     def _on_step_2(self, body: bytes) -> None:
         self._metrics.updates_received += 1
-        if len(body) > self._scanner.inline_bytes:
+        if len(body) <= self._scanner.inline_bytes:
+            self._take(self._scanner.scan(body), len(body), step_2=True)
+            return
+        update = self._scanner.scan_known(body, self._room.room.deletes)
+        if update is None:
             self._scan_elsewhere(body, step_2=True)
         else:
-            self._take(self._scanner.scan(body), len(body), step_2=True)
+            self._take(update, 0, step_2=True)
 
     def _on_update(self, body: bytes) -> None:
         self._metrics.updates_received += 1
@@ -304,10 +308,9 @@ class Session:
     def _scan_elsewhere(self, body: bytes, *, step_2: bool) -> None:
         """What comes after it waits, so that order and marks hold; nobody else does."""
         self._block()
-        size = len(body)
-        self._scanner.scan_elsewhere(body, lambda result: self._scanned(result, size, step_2))
+        self._scanner.scan_elsewhere(body, lambda result: self._scanned(result, body, step_2))
 
-    def _scanned(self, result: Scanned, size: int, step_2: bool) -> None:
+    def _scanned(self, result: Scanned, body: bytes, step_2: bool) -> None:
         if self._runner is None:
             return
         if result is None:
@@ -316,7 +319,8 @@ class Session:
             self._refuse_update(result)
             self.unblock()
         else:
-            self._parked = result, size, step_2
+            update = self._scanner.leave_out_known(result, body, self._room.room.deletes)
+            self._parked = update, len(body), step_2
             self.unblock()
 
     def _take(self, update: Update, size: int, step_2: bool = False) -> None:

@@ -9,7 +9,7 @@ from collab_server.updates.limits import DEFAULT_LIMITS, STORED_LIMITS, ScanLimi
 from collab_server.updates.outline import Outline, Root, Sequence
 from collab_server.updates.ranges import DeletedRanges
 from collab_server.updates.run import Accepted, Run, Update
-from collab_server.updates.scan import scan
+from collab_server.updates.scan import scan, scan_new_deletes
 from collab_server.updates.splice import (
     decode_state_vector,
     encode_state_vector,
@@ -40,4 +40,5 @@ __all__ = [
     "encode_structs",
     "encode_update",
     "scan",
+    "scan_new_deletes",
 ]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 
 from collab_server.types import ClockRange
-from collab_server.updates.splice import encode_ranges, merge_ranges
-from collab_server.updates.varint import varint
+from collab_server.updates.range_blocks import Block, RangeBlocks
+from collab_server.updates.splice import merge_ranges
+from collab_server.updates.varint import client_varint, varint
 
 _NONE: array[int] = array("I")
 
@@ -20,15 +21,15 @@ _NONE: array[int] = array("I")
 class DeletedRanges:
     """Iterating gives every range once, per client ascending."""
 
-    __slots__ = ("_borders", "_count", "_encoded")
+    __slots__ = ("_blocks", "_borders", "_count")
 
     def __init__(self) -> None:
         # Per client start, end, start, end …, strictly ascending.
         self._borders: dict[int, array[int]] = {}
         # Of all clients.
         self._count = 0
-        # Per client what `encode` made of it, until it changes.
-        self._encoded: dict[int, bytes] = {}
+        # Of the clients whose ranges were encoded.
+        self._blocks: dict[int, RangeBlocks] = {}
 
     @classmethod
     def of_borders(cls, borders: dict[int, array[int]]) -> DeletedRanges:
@@ -90,8 +91,8 @@ class DeletedRanges:
             borders = self._borders[client] = array("I")
         if _covered(borders, start, end):
             return []
-        self._encoded.pop(client, None)
         first = bisect_left(borders, start)
+        self._changed(client, borders[first - 1] if first & 1 else start, end)
         last = bisect_right(borders, end, first)
         if last == first + 1:
             return [_grow(client, borders, first, start, end)]
@@ -111,39 +112,46 @@ class DeletedRanges:
             ranges = [(start, end) for start, end in ranges if not _covered(old, start, end)]
         if not ranges:
             return []
-        self._encoded.pop(client, None)
         merged = merge_ranges(ranges)
         if not old:
             self._borders[client] = array("I", chain.from_iterable(merged))
             self._count += 2 * len(merged)
             return [(client, start, end) for start, end in merged]
+        for start, end in merged:
+            first = bisect_left(old, start)
+            self._changed(client, old[first - 1] if first & 1 else start, end)
         borders, new = _merge(client, old, merged)
         self._borders[client] = borders
         self._count += len(borders) - len(old)
         return new
 
     def encode(self) -> bytes:
-        """All ranges as they stand at the end of an update. Remembers the bytes of what does not change."""
-        encoded, borders = self._encoded, self._borders
+        """All ranges as they stand at the end of an update."""
+        borders = self._borders
         parts = [varint(len(borders))]
         for client in sorted(borders, reverse=True):
-            section = encoded.get(client)
-            if section is None:
-                found = borders[client].tolist()
-                section = encoded[client] = encode_ranges(
-                    client, list(zip(found[::2], found[1::2], strict=True))
-                )
-            parts.append(section)
+            parts += (client_varint(client), varint(len(borders[client]) >> 1))
+            parts += [block.encoded for block in self.blocks(client).values()]
         return b"".join(parts)
 
-    def forget_encoding(self) -> None:
-        """Give back the memory that `encode` keeps."""
-        self._encoded.clear()
+    def blocks(self, client: int) -> Mapping[int, Block]:
+        """The ranges of a client as `encode` writes them, by `clock >> BLOCK_BITS`, ascending."""
+        borders = self._borders.get(client)
+        if borders is None:
+            return {}
+        blocks = self._blocks.get(client)
+        if blocks is None:
+            blocks = self._blocks[client] = RangeBlocks()
+        return blocks.of(borders)
+
+    def _changed(self, client: int, start: int, end: int) -> None:
+        blocks = self._blocks.get(client)
+        if blocks is not None:
+            blocks.changed(start, end)
 
     def copy(self) -> DeletedRanges:
         other = DeletedRanges()
         other._borders = {client: borders[:] for client, borders in self._borders.items()}
-        other._encoded = dict(self._encoded)
         other._count = self._count
         return other
 

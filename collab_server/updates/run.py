@@ -64,15 +64,19 @@ class Update:
     """What a scan found: runs between the gaps, in the order of the bytes, and the deletions as they came.
 
     Deletions may overlap, come in any order and name clocks far beyond any document. `depth` is at least the
-    number of types of the update that lie in each other.
+    number of types of the update that lie in each other, `deletes_at` where its deletions stand in its
+    bytes, if that is known.
     """
 
-    __slots__ = ("deletes", "depth", "structs")
+    __slots__ = ("deletes", "deletes_at", "depth", "structs")
 
-    def __init__(self, structs: Sequence[Run], deletes: Sequence[ClockRange], depth: int = 0) -> None:
+    def __init__(
+        self, structs: Sequence[Run], deletes: Sequence[ClockRange], depth: int = 0, deletes_at: int = 0
+    ) -> None:
         self.structs = structs
         self.deletes = deletes
         self.depth = depth
+        self.deletes_at = deletes_at
 
     def __repr__(self) -> str:
         return f"Update(structs={self.structs!r}, deletes={self.deletes!r})"

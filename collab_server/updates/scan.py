@@ -7,10 +7,12 @@ all that came with it. Source: Yjs `utils/encoding.js`, `utils/DeleteSet.js`.
 
 from __future__ import annotations
 
+from collab_server.types import ClockRange
 from collab_server.updates.compaction.nesting import nested_types
 from collab_server.updates.deletions import read_count, scan_deletes
 from collab_server.updates.keystroke import scan_keystroke
 from collab_server.updates.limits import DEFAULT_LIMITS, ScanLimits
+from collab_server.updates.ranges import DeletedRanges
 from collab_server.updates.refusal import malformed
 from collab_server.updates.run import Run, Update
 from collab_server.updates.section import Section
@@ -30,8 +32,8 @@ def scan(data: bytes, limits: ScanLimits = DEFAULT_LIMITS) -> Update:
 def scan_all(data: bytes, limits: ScanLimits) -> Update:
     """`scan` without the short way for keystrokes."""
     try:
-        structs, pos = _scan_sections(data, limits)
-        deletes, pos = scan_deletes(data, pos, limits)
+        structs, at = _scan_sections(data, limits)
+        deletes, pos = scan_deletes(data, at, limits)
     except IndexError:
         raise malformed("the update ends too early") from None
     if pos > len(data):
@@ -40,7 +42,20 @@ def scan_all(data: bytes, limits: ScanLimits) -> Update:
         raise malformed("something follows the update")
     types = sum([run.types for run in structs])
     # Few types lie at most so deep in each other; of many it is worth to know.
-    return Update(structs, deletes, types if types <= _FEW_TYPES else nested_types(data))
+    return Update(structs, deletes, types if types <= _FEW_TYPES else nested_types(data), at)
+
+
+def scan_new_deletes(data: bytes, pos: int, limits: ScanLimits, known: DeletedRanges) -> list[ClockRange]:
+    """The deletions that end an update, from `pos` on, without those that are `known`. Raises
+    InvalidUpdate.
+    """
+    try:
+        deletes, end = scan_deletes(data, pos, limits, known)
+    except IndexError:
+        raise malformed("the update ends too early") from None
+    if end != len(data):
+        raise malformed("the update does not end where its deletions do")
+    return deletes
 
 
 def _scan_sections(data: bytes, limits: ScanLimits) -> tuple[list[Run], int]:

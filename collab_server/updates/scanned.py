@@ -18,7 +18,7 @@ def encode_scan(update: Update) -> bytes:
         [list(getattr(run, name)) for run in runs] for name in ("waits", "marks", "parents")
     )
     columns = write_columns(
-        ("Q", (update.depth,)),
+        ("Q", (update.depth, update.deletes_at)),
         ("Q", [run.client for run in runs]),
         ("I", [run.clock for run in runs]),
         ("I", [run.end for run in runs]),
@@ -45,7 +45,7 @@ def _triples(values: object, codes: str) -> list[tuple[str, list[int]]]:
 def decode_scan(encoded: bytes) -> Update:
     """The update that `encode_scan` was given."""
     columns, pos = read_some_columns(encoded, "QQIIIIQIII" + "IQI" * 3 + "QQQ")
-    (depth,), clients, clocks, ends, counts, types, sizes = columns[:7]
+    (depth, deletes_at), clients, clocks, ends, counts, types, sizes = columns[:7]
     lengths = columns[7:10]
     waits, marks, parents, deletes = (
         list(zip(*columns[at : at + 3], strict=True)) for at in range(10, 22, 3)
@@ -69,4 +69,4 @@ def decode_scan(encoded: bytes) -> Update:
                 parents[parent],
             )
         )
-    return Update(runs, deletes, depth)
+    return Update(runs, deletes, depth, deletes_at)

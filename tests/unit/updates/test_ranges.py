@@ -66,12 +66,30 @@ def test_a_copy_is_apart() -> None:
     assert deleted.encode() != other.encode()
 
 
-def test_encoding_can_be_forgotten() -> None:
-    deleted = DeletedRanges()
-    deleted.add(1, 0, 5)
-    before = deleted.encode()
-    deleted.forget_encoding()
-    assert deleted.encode() == before
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 100_000), st.integers(1, 30_000)), min_size=1, max_size=4),
+        max_size=12,
+    )
+)
+def test_the_bytes_are_those_of_a_fresh_encoding(batches: list[list[tuple[int, int]]]) -> None:
+    """Blocks that are kept, changed, merged into those before and swallowed by long deletions."""
+    kept, model = DeletedRanges(), set()
+    for batch in batches:
+        ranges = [(start, start + length) for start, length in batch]
+        if len(ranges) == 1:
+            kept.add(1, *ranges[0])
+        else:
+            kept.add_many(1, ranges)
+        for start, end in ranges:
+            model.update(range(start, end))
+        fresh = DeletedRanges()
+        fresh.add_many(1, [(start, end) for _, start, end in kept])
+        assert kept.encode() == fresh.encode()
+        assert sum(end - start for _, start, end in kept) == len(model)
+        blocks = kept.blocks(1)
+        assert sum(block.ranges for block in blocks.values()) == len(kept)
+        assert list(blocks) == sorted(blocks)
 
 
 def test_eight_bytes_a_range() -> None:
