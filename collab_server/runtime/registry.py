@@ -252,7 +252,7 @@ class Registry:
 
 
 def _decode(head: bytes) -> BaseHead:
-    """In a thread: a million ranges are encoded for the first joiner in most of a second, and kept after that."""
+    """In a thread: a million ranges take most of a second to be encoded; after that they are kept."""
     decoded = BaseHead.decode(head)
     decoded.deletes.encode()
     return decoded
