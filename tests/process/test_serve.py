@@ -77,7 +77,7 @@ def test_a_data_directory_that_is_a_file(tmp_path: Path) -> None:
 def test_a_journal_of_a_newer_version(tmp_path: Path) -> None:
     with _served(tmp_path):
         pass
-    (journal,) = tmp_path.glob("*.sqlite3")
+    (journal,) = tmp_path.glob("journal.sqlite3")
     connection = sqlite3.connect(journal)
     connection.execute("PRAGMA user_version = 99")
     connection.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
 import pytest
 from collab_storage import LockedError, UnavailableError
 from collab_storage.memory import MemoryJournal
@@ -17,6 +16,7 @@ from collab_server.http.health import NotReady
 from collab_server.runtime.workers import Lane
 from collab_server.types import Job
 from tests.support import yproto
+from tests.support.children import worker_processes
 from tests.support.leaks import no_leaks
 from tests.support.rawclient import HandshakeRefused, RawClient
 
@@ -112,13 +112,13 @@ async def test_one_past_the_cap_is_refused_and_readiness_says_so(tmp_path: Path)
 async def test_the_workers_are_ready_without_a_process_and_leave_nothing(tmp_path: Path) -> None:
     async with build_app(settings(tmp_path)) as app:
         await app.start()
-        assert psutil.Process().children() == []
+        assert worker_processes() == []
         storage = app.service.settings.storage
         files = {"journal": str(storage.journal_file), "bases": str(storage.bases_file)}
         nobody = files | {"tenant": "default", "room": "nobody"}
         with pytest.raises(JobFailed) as caught:
             await app.service.workers.run(Lane.BACKGROUND, Job.PREVIEW, nobody)
         assert (caught.value.kind, caught.value.cause) == (FailureKind.REFUSED, "NoSuchRoom")
-        assert len(psutil.Process().children()) == 1
-    assert psutil.Process().children() == []
+        assert len(worker_processes()) == 1
+    assert worker_processes() == []
     assert list((tmp_path / "scratch").glob("*")) == []

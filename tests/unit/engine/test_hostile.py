@@ -18,6 +18,7 @@ from collab_server.errors import FailureKind, JobFailed
 from collab_server.observability import Metrics
 from collab_server.runtime.workers import Lane, Workers
 from collab_server.types import Job
+from tests.support.children import worker_processes
 from tests.support.worker_jobs import TestJob
 from tests.unit.engine import documents
 from tests.unit.engine.journals import write_document
@@ -73,23 +74,23 @@ async def _preview(workers: Workers, data: Path, room: str, updates: Sequence[by
 
 async def test_a_preview_refuses_each_and_its_process_lives(workers: Workers, tmp_path: Path) -> None:
     await _preview(workers, tmp_path, "before", [documents.HONEST])
-    (process,) = psutil.Process().children()
+    (process,) = worker_processes()
     for name, updates in HOSTILE.items():
         with pytest.raises(JobFailed) as caught:
             await _preview(workers, tmp_path, name, updates)
         assert (caught.value.kind, caught.value.cause) == (FailureKind.REFUSED, "NotLoadable")
     shown = await _preview(workers, tmp_path, "after", [documents.HONEST])
     assert shown == [{"name": "t", "type": "text", "content": "honest"}]
-    assert psutil.Process().children() == [process]
+    assert worker_processes() == [process]
 
 
 async def test_maps_nested_one_by_one_and_then_deleted_are_shown(workers: Workers, tmp_path: Path) -> None:
     """F6: each update is innocent; Yrs drops them by recursion, for which the job's stack is large enough."""
     shown = await _preview(workers, tmp_path, "F6", documents.maps_in_maps(50_000))
     assert shown == [{"name": "m", "type": "map", "content": {}}]
-    (process,) = psutil.Process().children()
+    (process,) = worker_processes()
     await _preview(workers, tmp_path, "after", [documents.HONEST])
-    assert psutil.Process().children() == [process]
+    assert worker_processes() == [process]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

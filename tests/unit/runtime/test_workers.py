@@ -20,6 +20,7 @@ from collab_server.observability import Metrics
 from collab_server.pipe import MAX_INLINE_BYTES, BadFrame
 from collab_server.runtime.worker_lane import Outcome
 from collab_server.runtime.workers import Lane, Workers
+from tests.support.children import worker_processes
 from tests.support.waiting import PATIENCE, WaitFailed
 from tests.support.worker_jobs import TestJob
 
@@ -55,7 +56,7 @@ async def make(tmp_path: Path, metrics: Metrics) -> AsyncIterator[Make]:
     yield start
     for workers in made:
         await workers.close()
-    assert psutil.Process().children() == []
+    assert worker_processes() == []
     assert list((tmp_path / "scratch").glob("*")) == []
 
 
@@ -92,9 +93,9 @@ async def _failure(work: Awaitable[object]) -> JobFailed:
 
 async def test_no_process_before_the_first_job_and_the_same_one_after_it(make: Make) -> None:
     workers = await make()
-    assert psutil.Process().children() == []
+    assert worker_processes() == []
     assert await _pid(workers) == await _pid(workers)
-    assert len(psutil.Process().children()) == 1
+    assert len(worker_processes()) == 1
 
 
 @pytest.mark.parametrize(
@@ -305,7 +306,7 @@ async def test_arguments_that_cannot_be_sent_are_the_callers_fault(make: Make) -
     for arguments in ({"x": "x" * 2_000_000}, {"x": float("nan")}):
         with pytest.raises(BadFrame):
             await workers.run(FAST, TestJob.ECHO, arguments)
-    assert psutil.Process().children() == []
+    assert worker_processes() == []
 
 
 async def test_closing_lets_the_running_job_finish_and_drops_those_that_wait(
