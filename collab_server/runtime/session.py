@@ -21,13 +21,14 @@ from collab_server.observability.metrics import ClientClose, Metrics
 from collab_server.protocol import envelope, messages
 from collab_server.protocol.close_codes import CloseReason, reason_of_failure
 from collab_server.rooms.member import Member
-from collab_server.rooms.room import NeedsAudit
 from collab_server.runtime.connection import Connection, Frame, LargeMessage
+from collab_server.runtime.intake import Intake
+from collab_server.runtime.liveness import Life, Liveness
 from collab_server.runtime.marks import MAX_WAITING, Mark, Marks, room_channel_mark, sync_status_mark
 from collab_server.runtime.room_runner import RoomRunner
-from collab_server.runtime.scanner import Scanned, Scanner
+from collab_server.runtime.scanner import Scanner
 from collab_server.types import Identity, StateVector
-from collab_server.updates import Update, decode_state_vector
+from collab_server.updates import decode_state_vector
 
 _log = structlog.get_logger(__name__)
 
@@ -53,34 +54,9 @@ class Session:
     """Implements `runtime.connection.MessageHandler`."""
 
     __slots__ = (
-        "_blocked",
-        "_buffered_before",
-        "_bytes_in",
-        "_greeted",
-        "_handlers",
-        "_inbox",
-        "_last_taken",
-        "_loop",
-        "_marks",
-        "_may_answer_at",
-        "_messages_in",
-        "_metrics",
-        "_on_end",
-        "_opened_at",
-        "_parked",
-        "_paused_at",
-        "_pinged_at",
-        "_reason",
-        "_refusals",
-        "_runner",
-        "_scanner",
-        "_settings",
-        "_waiting_step_1",
-        "connection",
-        "id",
-        "last_sent",
-        "member",
-        "state",
+        "_bytes_in", "_greeted", "_handlers", "_intake", "_liveness", "_loop", "_marks", "_may_answer_at",
+        "_messages_in", "_metrics", "_on_end", "_opened_at", "_reason", "_refusals", "_runner", "_settings",
+        "_waiting_step_1", "connection", "id", "last_sent", "member", "state",
     )  # fmt: skip
 
     def __init__(
@@ -99,25 +75,17 @@ class Session:
         self.connection = connection
         self._runner: RoomRunner | None = None
         self._settings = settings
-        self._scanner = scanner
         self._metrics = metrics
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._opened_at = self.last_sent = self._loop.time()
-        #: While something is awaited, messages wait in their order and nothing more is read.
-        self._blocked = True
-        self._inbox: list[bytes] = []
-        #: An update that was scanned and waits, its size, and whether it is a step 2.
-        self._parked: tuple[Update, int, bool] | None = None
+        self._intake = Intake(self, scanner)
+        self._liveness = Liveness(connection, settings)
         self._messages_in = 0
         self._bytes_in = 0
         self._marks = Marks()
         self._greeted = False
         self._reason: CloseReason | None = None
-        self._paused_at: float | None = None
-        self._pinged_at: float | None = None
-        self._last_taken = 0.0
-        self._buffered_before = 0
         self._refusals = 0
         self._waiting_step_1: StateVector | None = None
         self._may_answer_at = 0.0
@@ -136,7 +104,7 @@ class Session:
         self._metrics.sessions_open += 1
         _log.info(Event.SESSION_OPENED, session=self.id, room=str(runner.key), user=identity.user)
         runner.join(self)
-        self.unblock()
+        self._intake.unblock()
 
     def refuse(self, reason: CloseReason, detail: str) -> None:
         """Turn the session away before it is open, late enough that old clients do not hammer."""
@@ -144,7 +112,7 @@ class Session:
             return
         self.state = SessionState.CLOSING
         self._reason = reason
-        self._inbox.clear()
+        self._intake.clear()
         self.connection.pause_reading()
         _log.info(Event.SESSION_REFUSED, session=self.id, reason=reason.label, detail=detail)
         if reason in (CloseReason.UNAUTHENTICATED, CloseReason.FORBIDDEN):
@@ -165,7 +133,7 @@ class Session:
     def send_away(self, reason: CloseReason) -> None:
         """End the session wherever it stands; one that is still joining is not made to wait."""
         if self.state is SessionState.JOINING:
-            self._inbox.clear()
+            self._intake.clear()
             self._reason = reason
             self.state = SessionState.CLOSING
             self.connection.close(reason.code, reason.text)
@@ -195,9 +163,7 @@ class Session:
 
     def _leave(self) -> None:
         self._marks.clear()
-        self._blocked = True
-        self._parked = None
-        self._inbox.clear()
+        self._intake.clear()
         if self._runner is not None:
             runner, self._runner = self._runner, None
             self._metrics.sessions_open -= 1
@@ -216,8 +182,8 @@ class Session:
     # --- what comes ---
 
     def message(self, payload: bytes) -> None:
-        if self._blocked:
-            self._keep(payload)
+        if self._intake.blocked:
+            self._intake.keep(payload)
             return
         self._messages_in += 1
         self._bytes_in += len(payload)
@@ -227,37 +193,12 @@ class Session:
             kind, body = messages.decode(payload)
             self._handlers[kind](body)
         except InvalidUpdate as refusal:
-            self._refuse_update(refusal)
+            self.refuse_update(refusal)
         except BadMessage as error:
             self.close(CloseReason.BAD_FRAME, str(error))
 
-    def _block(self) -> None:
-        """Keep what comes until `unblock`."""
-        self._blocked = True
-        self.connection.pause_reading()
-
-    def unblock(self) -> None:
-        """Go on with what has waited, and read again."""
-        self._blocked = False
-        parked, self._parked = self._parked, None
-        if parked is not None:
-            self._take_guarded(*parked)
-        inbox, self._inbox = self._inbox, []
-        for message in inbox:
-            # One of them may have to wait again, or end the session; then the rest waits behind it.
-            self.message(message)
-        if not self._blocked and self._paused_at is None:
-            self.connection.resume_reading()
-
     def text_message(self) -> None:
         self.close(CloseReason.BAD_FRAME, "Text messages are not spoken here; send binary ones.")
-
-    def _keep(self, payload: bytes) -> None:
-        """The connection is not read meanwhile, so they are few."""
-        if self.closing:
-            return
-        self._inbox.append(payload)
-        self.connection.pause_reading()
 
     def _on_step_1(self, body: bytes) -> None:
         state_vector = decode_state_vector(body)
@@ -267,7 +208,7 @@ class Session:
             self._answer(state_vector)
 
     def _answer(self, state_vector: StateVector) -> None:
-        self._room.readers.synchronise(self, state_vector)
+        self.room.readers.synchronise(self, state_vector)
 
     def answered(self, seconds: float) -> None:
         """A step 2 costs what the document is large: one session may ask for a share of the time, not all."""
@@ -280,91 +221,39 @@ class Session:
         self._waiting_step_1 = state_vector
 
     def _answer_waiting(self) -> None:
-        if self._waiting_step_1 is None or self._runner is None or self._paused_at is not None:
+        if self._waiting_step_1 is None or self._runner is None or self._liveness.is_full:
             return  # answered, gone, or too slow to read more now; then it is answered when it has drained
         state_vector, self._waiting_step_1 = self._waiting_step_1, None
         self._answer(state_vector)
 
-    # --- updates ---
-
     def _on_step_2(self, body: bytes) -> None:
         self._metrics.updates_received += 1
-        if len(body) <= self._scanner.inline_bytes:
-            self._take(self._scanner.scan(body), len(body), step_2=True)
-            return
-        update = self._scanner.scan_known(body, self._room.room.deletes)
-        if update is None:
-            self._scan_elsewhere(body, step_2=True)
-        else:
-            self._take(update, 0, step_2=True)
+        self._intake.step_2(body)
 
     def _on_update(self, body: bytes) -> None:
         self._metrics.updates_received += 1
-        if len(body) > self._scanner.inline_bytes:
-            self._scan_elsewhere(body, step_2=False)
-        else:
-            self._take(self._scanner.scan(body), len(body))
+        self._intake.update(body)
 
-    def _scan_elsewhere(self, body: bytes, *, step_2: bool) -> None:
-        """What comes after it waits, so that order and marks hold; nobody else does."""
-        self._block()
-        self._scanner.scan_elsewhere(body, lambda result: self._scanned(result, body, step_2))
-
-    def _scanned(self, result: Scanned, body: bytes, step_2: bool) -> None:
-        if self._runner is None:
-            return
-        if result is None:
-            self.close(CloseReason.TRY_AGAIN, "The server cannot check so large an update right now.")
-        elif isinstance(result, InvalidUpdate):
-            self._refuse_update(result)
-            self.unblock()
-        else:
-            update = self._scanner.leave_out_known(result, body, self._room.room.deletes)
-            self._parked = update, len(body), step_2
-            self.unblock()
-
-    def _take(self, update: Update, size: int, step_2: bool = False) -> None:
-        """Hand a scanned update on, or wait with it. Raises InvalidUpdate."""
-        try:
-            if step_2:
-                self._take_step_2(update, size)
-            else:
-                self._room.receive(self, update, size)
-        except NeedsAudit:
-            self._parked = update, size, step_2
-            self._block()
-            self._room.wait_for_audit(self)
-
-    def _take_step_2(self, update: Update, size: int) -> None:
-        try:
-            # Before it counts as an answer; what is refused is one too.
-            self._room.room.check(update, size)
-        except InvalidUpdate:
-            self.member.answered()
-            raise
-        self.member.answered()
-        self._room.receive(self, update, size)
+    def settle_after_step_2(self) -> None:
+        """What waited for an answer to our question may be answerable now."""
         if self._marks:
             self.settle_marks()
 
-    def _take_guarded(self, update: Update, size: int, step_2: bool) -> None:
-        try:
-            self._take(update, size, step_2)
-        except InvalidUpdate as refusal:
-            self._refuse_update(refusal)
-
     def _on_awareness(self, body: bytes) -> None:
         self._metrics.awareness_frames_received += 1
-        if self._room.receive_awareness(self, body).echo:
+        if self.room.receive_awareness(self, body).echo:
             self._metrics.awareness_echoes_dropped += 1
 
     def _on_query(self, _body: bytes) -> None:
-        self._room.answer_query(self)
+        self.room.answer_query(self)
 
     def _on_unknown(self, _body: bytes) -> None:
         """Types of other servers' protocols are ignored, as y-websocket's own server does."""
 
-    def _refuse_update(self, refusal: InvalidUpdate) -> None:
+    def refuse_update(self, refusal: InvalidUpdate) -> None:
+        """Note it, and say so to a client that would understand; one that no honest client sends ends the
+        session.
+        """
         self._metrics.updates_refused[refusal.reason] += 1
         self._refusals += 1
         if self._refusals == 1:
@@ -380,7 +269,8 @@ class Session:
         self.settle_marks()
 
     @property
-    def _room(self) -> RoomRunner:
+    def room(self) -> RoomRunner:
+        """The room it is in."""
         assert self._runner is not None
         return self._runner
 
@@ -422,11 +312,11 @@ class Session:
             return
         self._marks.add(mark)
         if self.settle_marks():
-            self._room.wait_for_save(self)
+            self.room.wait_for_save(self)
 
     def settle_marks(self) -> bool:
         """Answer the marks that can be answered. Whether any are left."""
-        runner = self._room
+        runner = self.room
         answers = self._marks.answers(
             self.member, next_version=runner.next_version, saved_version=runner.room.saved_version
         )
@@ -467,7 +357,7 @@ class Session:
     def writing_paused(self) -> None:
         if self._runner is None:
             return
-        self._paused_at = self._loop.time()
+        self._liveness.full(self._loop.time())
         # What it asks next would only add to a buffer that is full; TCP pushes back until that has drained.
         self.connection.pause_reading()
         self._runner.readers.falls_behind(self)
@@ -475,13 +365,21 @@ class Session:
     def writing_resumed(self) -> None:
         if self._runner is None:
             return
-        self._paused_at = None
+        self._liveness.drained()
         self._runner.readers.catches_up(self)
         if self._loop.time() >= self._may_answer_at:
             self._answer_waiting()
         # What was written just now can have filled the buffer again.
-        if self._paused_at is None and not self._blocked:
+        self.read_on()
+
+    def read_on(self) -> None:
+        """Read from the connection, unless something is awaited or it does not read what is written."""
+        if not self._liveness.is_full and not self._intake.blocked:
             self.connection.resume_reading()
+
+    def unblock(self) -> None:
+        """What this session waited for has come."""
+        self._intake.unblock()
 
     # --- time ---
 
@@ -489,39 +387,14 @@ class Session:
         """Called about once a second: keep-alive, ping, and the end of those who do not answer or read."""
         if self._runner is None:
             return
-        self._notice_taken(now)
-        if self._has_stalled(now):
-            self.close(CloseReason.SLOW_CONSUMER)
+        life = self._liveness.look(now)
+        if life in (Life.STALLED, Life.SILENT):
+            self.close(CloseReason.SLOW_CONSUMER if life is Life.STALLED else CloseReason.TIMEOUT)
             self.connection.abort()
             return
+        if life is Life.ASK and not self.connection.ping():
+            # Every Yjs client answers a step 1. One that is pinged has sent nothing for a while, so that
+            # its answer holds little more than the deleted ranges.
+            self.room.ask(self)
         if now - self.last_sent >= self._settings.keepalive_seconds:
             self.send(_KEEP_ALIVE)
-        self._check_alive(now)
-
-    def _notice_taken(self, now: float) -> None:
-        """A remote whose socket takes what is written lives, even if its pong waits behind a long step 2."""
-        buffered = self.connection.buffered
-        if buffered < self._buffered_before:
-            self._last_taken = now
-        self._buffered_before = buffered
-
-    def _has_stalled(self, now: float) -> bool:
-        if self._paused_at is None:
-            return False
-        return now - max(self._paused_at, self._last_taken) > self._settings.send_stall_seconds
-
-    def _check_alive(self, now: float) -> None:
-        heard_at = max(self.connection.last_received, self._last_taken)
-        if self._pinged_at is not None and heard_at >= self._pinged_at:
-            self._pinged_at = None
-        if now - heard_at < self._settings.ping_seconds:
-            return
-        if self._pinged_at is None:
-            self._pinged_at = now
-            if not self.connection.ping():
-                # Every Yjs client answers a step 1. One that is pinged has sent nothing for a while, so that
-                # its answer holds little more than the deleted ranges.
-                self._room.ask(self)
-        elif now - self._pinged_at > self._settings.pong_seconds:
-            self.close(CloseReason.TIMEOUT)
-            self.connection.abort()

@@ -1,120 +1,98 @@
-"""Large updates are scanned elsewhere: their session waits, in order, and nobody else does."""
+"""Where updates are scanned, and what is passed over because it is known."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
-from collab_server.errors import FailureKind, JobFailed, WorkersBusy
-from collab_server.protocol import messages
-from tests.support.update_bytes import one, string
-from tests.unit.runtime.worlds import Client, World, channel
-
-LARGE = "x" * 3000
+from collab_server.errors import FailureKind, InvalidUpdate, JobFailed, RefusalReason, WorkersClosed
+from collab_server.runtime.scanner import Scanned, Scanner
+from collab_server.runtime.tasks import TaskOwner
+from collab_server.updates import DeletedRanges, ScanLimits, Update, scan
+from tests.support.update_bytes import one, section, string, update
+from tests.unit.runtime.worlds import Scanning
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    world = World(inline_bytes=2000, max_unsaved_bytes=1_000_000)
-    await world.journal.open()
-    world.tasks.start(world.persister.run(), name="persister")
-    yield world
-    world.scan_worker.gate.set()
-    await world.tasks.close()
-    world.registry.close()
+def worker() -> Scanning:
+    return Scanning()
 
 
-async def until(condition) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - it changes in many places
-            await asyncio.sleep(0.001)
+@pytest.fixture
+def scanner(worker: Scanning) -> Scanner:
+    return Scanner(ScanLimits(), inline_bytes=100, worker=worker, tasks=TaskOwner())
 
 
-def text_of(client: Client) -> str:
-    client.heard()
-    return str(client.text)
+def many(count: int) -> DeletedRanges:
+    ranges = DeletedRanges()
+    ranges.add_many(1, [(3 * n, 3 * n + 1) for n in range(count)])
+    return ranges
 
 
-async def test_small_updates_are_scanned_here(world: World) -> None:
-    ann = await world.synced()
-    ann.write("small")
-    assert world.scan_worker.calls == 0
+async def elsewhere(scanner: Scanner, data: bytes) -> Scanned:
+    done: asyncio.Future[Scanned] = asyncio.get_running_loop().create_future()
+    scanner.scan_elsewhere(data, done.set_result)
+    assert not done.done(), "never before it returns"
+    return await asyncio.wait_for(done, 5)
 
 
-async def test_what_follows_a_large_update_waits_behind_it(world: World) -> None:
-    ann, ben = await world.synced(), await world.synced()
-    world.scan_worker.gate.clear()
-    ann.write(LARGE)
-    ann.write("after")
-    assert not ann.connection.reading
-    ben.write("meanwhile")
-    joiner = await world.synced()
-    assert text_of(joiner) == "meanwhile"
-    world.scan_worker.gate.set()
-    await until(lambda: ann.connection.reading)
-    everything = sorted(LARGE + "after" + "meanwhile")
-    await until(lambda: sorted(text_of(ben)) == everything)
-    await until(lambda: text_of(joiner) == text_of(ben))
+async def test_a_worker_finds_what_a_scan_here_finds(scanner: Scanner) -> None:
+    data = update(section(7, 3, string("abc", (7, 2), (9, 4))), deletes={7: [(0, 2)]})
+    found = await elsewhere(scanner, data)
+    assert isinstance(found, Update)
+    assert [repr(run) for run in found.structs] == [repr(run) for run in scan(data).structs]
+    assert list(found.deletes) == [(7, 0, 2)]
 
 
-async def test_marks_wait_for_it_too(world: World) -> None:
-    ann = await world.synced()
-    ann.say(channel(op="hello", v=1))
-    world.scan_worker.gate.clear()
-    ann.write(LARGE)
-    ann.say(channel(op="mark", id=1))
-    await world.persister.saved()
-    assert not [envelope for envelope in ann.envelopes() if envelope["op"] == "saved"]
-    world.scan_worker.gate.set()
-    await until(lambda: any(envelope["op"] == "saved" for envelope in ann.envelopes()))
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (one(string("a")) + b"x", RefusalReason.MALFORMED),
+        (b"\x01\x01\x01\x00\x0b\x01\x01t\x00", RefusalReason.UNKNOWN_CONTENT),
+    ],
+)
+async def test_a_refusal_keeps_its_reason(scanner: Scanner, data: bytes, reason: RefusalReason) -> None:
+    found = await elsewhere(scanner, data)
+    assert isinstance(found, InvalidUpdate)
+    assert found.reason is reason
 
 
-async def test_a_large_step_2_is_an_answer_once_it_is_taken(world: World) -> None:
-    ann = await world.joined()
-    ann.text += LARGE
-    ann.say(messages.encode_step_1(b"\x00"))
-    ann.say(messages.encode_step_2(ann.doc.get_update()))
-    assert not ann.session.member.complete
-    await until(lambda: ann.session.member.complete)
-    joiner = await world.synced()
-    assert text_of(joiner) == LARGE
+@pytest.mark.parametrize("kind", [FailureKind.CRASHED, FailureKind.DEADLINE, FailureKind.OUT_OF_MEMORY])
+async def test_what_ends_workers_is_too_large(scanner: Scanner, worker: Scanning, kind: FailureKind) -> None:
+    worker.failure = JobFailed(kind, "twice")
+    found = await elsewhere(scanner, one(string("a")))
+    assert isinstance(found, InvalidUpdate)
+    assert found.reason is RefusalReason.TOO_LARGE
 
 
-async def test_a_bad_one_ends_its_session_alone(world: World) -> None:
-    ann, ben = await world.synced(), await world.synced()
-    ann.say(messages.encode_update(one(string(LARGE)) + b"\x00"))
-    await until(lambda: ann.connection.closed is not None)
-    assert ann.connection.closed[0] == 4400
-    assert ben.connection.closed is None
+async def test_without_workers_nothing_is_said_of_the_update(scanner: Scanner, worker: Scanning) -> None:
+    worker.failure = WorkersClosed("the server stops")
+    assert await elsewhere(scanner, one(string("a"))) is None
 
 
-async def test_one_that_kills_workers_is_refused_and_told(world: World) -> None:
-    ann = await world.synced()
-    ann.say(channel(op="hello", v=1))
-    world.scan_worker.failure = JobFailed(FailureKind.CRASHED, "signal 11")
-    ann.write(LARGE)
-    await until(lambda: ann.connection.reading)
-    assert ("rejected", "too_large") in [(e["op"], e.get("reason")) for e in ann.envelopes()]
-    assert ann.connection.closed is None
-    assert ann.session.member.refused
+async def test_known_deletions_alone_need_no_worker(scanner: Scanner) -> None:
+    known = many(10_000)
+    sent = known.copy()
+    sent.add(5, 0, 1)
+    found = scanner.scan_known(b"\x00" + sent.encode(), known)
+    assert found is not None
+    assert list(found.deletes) == [(5, 0, 1)]
 
 
-async def test_without_a_free_worker_the_client_comes_again(world: World) -> None:
-    ann = await world.synced()
-    world.scan_worker.failure = WorkersBusy("100 jobs wait")
-    ann.write(LARGE)
-    await until(lambda: ann.connection.closed is not None)
-    assert ann.connection.closed[0] == 1013
+async def test_new_structs_or_many_new_deletions_do(scanner: Scanner) -> None:
+    known = many(10_000)
+    assert scanner.scan_known(one(string("a")), known) is None
+    assert scanner.scan_known(b"\x00" + known.encode(), DeletedRanges()) is None
+    with pytest.raises(InvalidUpdate):
+        scanner.scan_known(b"\x00" + known.encode() + b"x", known)
 
 
-async def test_who_leaves_meanwhile_is_forgotten(world: World) -> None:
-    ann = await world.synced()
-    world.scan_worker.gate.clear()
-    ann.write(LARGE)
-    ann.session.disconnected(1000)
-    world.scan_worker.gate.set()
-    joiner = await world.synced()
-    await until(lambda: not world.tasks.running("scan"))
-    assert text_of(joiner) == ""
+async def test_what_is_known_is_left_out_of_what_a_worker_found(scanner: Scanner) -> None:
+    known = many(10_000)
+    data = one(string("a"))[:-1] + known.encode()
+    found = scan(data)
+    assert len(found.deletes) == 10_000
+    left = scanner.leave_out_known(found, data, known)
+    assert (list(left.deletes), left.structs) == ([], found.structs)
+    assert scanner.leave_out_known(found, data, DeletedRanges()) is found

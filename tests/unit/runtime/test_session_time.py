@@ -77,7 +77,7 @@ async def test_one_who_asks_and_asks_gets_a_share_of_the_time(world: World) -> N
     ann = await world.synced()
     ann.write("a" * 1000)
     asked = 0
-    readers = ann.session._room.readers
+    readers = ann.session.room.readers
     synchronise = readers.synchronise
 
     def slow(session: Session, state_vector: StateVector) -> None:
