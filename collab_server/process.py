@@ -86,6 +86,15 @@ def seconds_since_start() -> float:
         return time.perf_counter() - _STARTED
 
 
+def resident_bytes() -> int | None:
+    """Memory of this process; None where the system does not tell."""
+    try:
+        # Field 2 of statm is the resident set, in pages (proc(5)).
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
 def explain_start_failure(error: OSError | StorageError | ConfigError, settings: Settings) -> StartFailure:
     """Say what a person can do about an error that prevents the start."""
     match error:

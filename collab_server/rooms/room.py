@@ -69,6 +69,19 @@ class Outcome:
     dropped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes in memory: of the index, of the tail, of what waits."""
+
+    index: int
+    tail: int
+    held: int
+
+    @property
+    def total(self) -> int:
+        return self.index + self.tail + self.held
+
+
 class NeedsAudit(Exception):
     """More types than may lie in each other unseen: the update waits until the room was compacted."""
 
@@ -374,6 +387,6 @@ class Room:
         return self._base_bytes + self._tail.size_bytes + self._index.deletes.size_bytes
 
     @property
-    def memory_bytes(self) -> int:
-        """Bytes that it keeps in memory, but for the client ids: tail, deleted ranges and what waits."""
-        return self._tail.size_bytes + self._index.deletes.size_bytes + self._held.size_bytes
+    def memory(self) -> Memory:
+        """About what it keeps in memory."""
+        return Memory(self._index.memory_bytes, self._tail.memory_bytes, self._held.size_bytes)

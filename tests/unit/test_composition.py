@@ -60,6 +60,19 @@ async def test_what_the_front_end_counts_is_in_the_metrics(tmp_path: Path) -> No
     await one.close()
 
 
+async def test_what_the_rooms_do_is_told_in_their_order(tmp_path: Path) -> None:
+    one = service(tmp_path)
+    await one.start()
+    one.open_to(Front())
+    answer = await one._report_rooms("sessions", 5)
+    assert (answer["by"], answer["rooms"]) == ("sessions", [])
+    assert answer["process"]["connections"] == 3
+    assert answer["process"]["resident_bytes"] > 1_000_000
+    with pytest.raises(ValueError, match="smell"):
+        await one._report_rooms("smell", 5)
+    await one.close()
+
+
 async def test_one_that_could_not_start_lets_go_of_nothing_that_is_anothers(tmp_path: Path) -> None:
     first, second = service(tmp_path), service(tmp_path)
     await first.start()
