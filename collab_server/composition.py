@@ -28,7 +28,7 @@ from collab_server.observability.metrics import ClientClose, Metrics
 from collab_server.process import resident_bytes
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.base_cache import BaseCache
-from collab_server.runtime.census import Census, Order
+from collab_server.runtime.census import Census
 from collab_server.runtime.compactor import Compactor
 from collab_server.runtime.heartbeat import Heartbeat
 from collab_server.runtime.loop_lag import LoopLag
@@ -37,6 +37,7 @@ from collab_server.runtime.registry import Registry
 from collab_server.runtime.report import report_rooms
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.runtime.workers import Workers
+from collab_server.types import RoomOrder
 
 #: Sessions told to go each second of a drain; their clients come back at once, without jitter.
 _CLOSES_PER_SECOND = 200
@@ -163,13 +164,12 @@ class Service:
             base_path=base_path,
         )
 
-    async def _report_rooms(self, by: str, limit: int) -> dict[str, Any]:
-        order = Order(by)
+    async def _report_rooms(self, by: RoomOrder, limit: int) -> dict[str, Any]:
         await self._bring_up_to_date()
         return await report_rooms(
             self._census,
             self.metrics,
-            order=order,
+            order=by,
             limit=limit,
             clock=self._clock,
             resident_bytes=resident_bytes(),

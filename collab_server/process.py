@@ -27,14 +27,15 @@ _STARTED = time.perf_counter()
 
 
 class ExitCode(IntEnum):
-    """What `collab-server` ends with; `documents` uses the first four."""
+    """What `collab-server` ends with; `documents` and `rooms` use the first four."""
 
     OK = 0
     #: Something failed that nobody expected; the log has a traceback.
     UNEXPECTED = 1
     #: A flag, a variable or the configuration file is wrong. Nothing was started.
     CONFIGURATION = 2
-    #: The address, the port, the data directory or a document cannot be had. Nothing was changed.
+    #: The address, the port, the data directory, a document or a running server cannot be had. Nothing was
+    #: changed.
     CANNOT_START = 3
     #: Stopped by a second signal or the deadline, or with edits that could not be saved; the log names them.
     NOT_SAVED = 4

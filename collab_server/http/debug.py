@@ -14,12 +14,13 @@ from fastapi.responses import JSONResponse, Response
 
 from collab_server.http.local import is_local
 from collab_server.http.problems import ProblemResponse
+from collab_server.types import RoomOrder
 
 #: Rooms in one answer.
 MOST_ROOMS = 1_000
 
-#: Answers (by, limit) with what is to be sent as JSON; raises ValueError for an unknown `by`.
-RoomsPort = Callable[[str, int], Awaitable[Mapping[str, Any]]]
+#: Answers (by, limit) with what is to be sent as JSON.
+RoomsPort = Callable[[RoomOrder, int], Awaitable[Mapping[str, Any]]]
 
 _Limit = Annotated[int, Query(ge=1, le=MOST_ROOMS)]
 
@@ -29,15 +30,11 @@ def rooms_route(rooms: RoomsPort) -> APIRouter:
 
     # The parameters are looked at before the address is: what is wrong with them tells nobody anything.
     @router.get("/debug/rooms")
-    async def read_rooms(request: Request, by: str = "bytes", limit: _Limit = 20) -> Response:
+    async def read_rooms(request: Request, by: RoomOrder = RoomOrder.BYTES, limit: _Limit = 20) -> Response:
         if not is_local(request):
             return ProblemResponse(
                 403, "Rooms are only told to requests that come from this machine directly."
             )
-        try:
-            answer = await rooms(by, limit)
-        except ValueError as error:
-            return ProblemResponse(422, f"{error}.")
-        return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+        return JSONResponse(await rooms(by, limit), headers={"Cache-Control": "no-store"})
 
     return router

@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from enum import StrEnum
 
 from collab_server.clock import Clock
 from collab_server.observability.labels import MemoryKind, RoomState, Waiting
@@ -18,17 +17,9 @@ from collab_server.runtime.registry import Registry
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.runtime.session import Session
 from collab_server.runtime.slices import Slices
-from collab_server.types import RoomKey
+from collab_server.types import RoomKey, RoomOrder
 
 _ROOM_KINDS = (MemoryKind.INDEX, MemoryKind.TAIL, MemoryKind.HELD, MemoryKind.ANSWERS)
-
-
-class Order(StrEnum):
-    """What makes a room one of the first."""
-
-    BYTES = "bytes"
-    SESSIONS = "sessions"
-    EDITS = "edits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +88,7 @@ class Census:
             await slices.pause()
         return size
 
-    async def busiest(self, order: Order, limit: int) -> list[RoomFacts]:
+    async def busiest(self, order: RoomOrder, limit: int) -> list[RoomFacts]:
         """At most `limit` rooms, those with most of it first."""
         key = _KEYS[order]
         # Two numbers each, because a number of ours keeps rooms with equal ones from being compared.
@@ -143,8 +134,8 @@ def _memory(runner: RoomRunner) -> int:
     return runner.room.memory.total + runner.readers.index_bytes + runner.readers.answer_bytes
 
 
-_KEYS: dict[Order, Callable[[RoomRunner], float]] = {
-    Order.BYTES: _memory,
-    Order.SESSIONS: lambda runner: len(runner.sessions),
-    Order.EDITS: lambda runner: runner.activity.recent,
+_KEYS: dict[RoomOrder, Callable[[RoomRunner], float]] = {
+    RoomOrder.BYTES: _memory,
+    RoomOrder.SESSIONS: lambda runner: len(runner.sessions),
+    RoomOrder.EDITS: lambda runner: runner.activity.recent,
 }

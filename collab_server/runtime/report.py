@@ -11,14 +11,15 @@ from typing import Any
 
 from collab_server.clock import Clock
 from collab_server.observability.metrics import Histogram, Metrics
-from collab_server.runtime.census import Census, Order, RoomFacts
+from collab_server.runtime.census import Census, RoomFacts
+from collab_server.types import RoomOrder
 
 
 async def report_rooms(
     census: Census,
     metrics: Metrics,
     *,
-    order: Order,
+    order: RoomOrder,
     limit: int,
     clock: Clock,
     resident_bytes: int | None,

@@ -10,19 +10,20 @@ import pytest
 from fastapi import FastAPI
 
 from collab_server.http.debug import MOST_ROOMS, rooms_route
+from collab_server.http.problems import answer_errors_as_problems
+from collab_server.types import RoomOrder
 
-ASKED: list[tuple[str, int]] = []
+ASKED: list[tuple[RoomOrder, int]] = []
 
 
-async def _rooms(by: str, limit: int) -> Mapping[str, Any]:
-    if by == "smell":
-        raise ValueError("'smell' is not an order")
+async def _rooms(by: RoomOrder, limit: int) -> Mapping[str, Any]:
     ASKED.append((by, limit))
     return {"rooms": [], "by": by}
 
 
 def _client(remote: str = "127.0.0.1") -> httpx.AsyncClient:
     app = FastAPI()
+    answer_errors_as_problems(app)
     app.include_router(rooms_route(_rooms))
     transport = httpx.ASGITransport(app=app, client=(remote, 5000))
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:1234")
@@ -40,7 +41,7 @@ async def test_it_asks_for_a_few_of_the_largest(client: httpx.AsyncClient) -> No
     assert (answer.status_code, answer.json()) == (200, {"rooms": [], "by": "bytes"})
     assert answer.headers["cache-control"] == "no-store"
     await client.get("/debug/rooms?by=edits&limit=7")
-    assert ASKED == [("bytes", 20), ("edits", 7)]
+    assert ASKED == [(RoomOrder.BYTES, 20), (RoomOrder.EDITS, 7)]
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", str(MOST_ROOMS + 1), "many"])
@@ -52,7 +53,7 @@ async def test_the_answer_is_bounded(client: httpx.AsyncClient, limit: str) -> N
 async def test_an_unknown_order_is_named(client: httpx.AsyncClient) -> None:
     answer = await client.get("/debug/rooms?by=smell")
     assert answer.status_code == 422
-    assert "smell" in answer.json()["detail"]
+    assert "'bytes', 'sessions' or 'edits'" in answer.text
 
 
 async def test_no_other_machine_is_told(client: httpx.AsyncClient) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from collab_server.clock import SystemClock
 from collab_server.observability.labels import MemoryKind, RoomState, Waiting
-from collab_server.runtime.census import Census, Order
+from collab_server.runtime.census import Census
+from collab_server.types import RoomOrder
 from tests.unit.runtime.worlds import World, channel
 
 
@@ -62,14 +63,14 @@ async def test_those_who_wait_for_a_commit_are_counted(world: World) -> None:
     census = _census(world)
     await census.fill_metrics()
     assert world.metrics.sessions_waiting[Waiting.SAVE] == 1
-    (facts,) = await census.busiest(Order.BYTES, 1)
+    (facts,) = await census.busiest(RoomOrder.BYTES, 1)
     assert (facts.waiting, facts.unsaved_versions) == (1, 1)
 
 
 @pytest.mark.parametrize(
-    ("order", "first"), [(Order.BYTES, "large"), (Order.SESSIONS, "crowd"), (Order.EDITS, "busy")]
+    ("order", "first"), [(RoomOrder.BYTES, "large"), (RoomOrder.SESSIONS, "crowd"), (RoomOrder.EDITS, "busy")]
 )
-async def test_the_order_decides_who_comes_first(world: World, order: Order, first: str) -> None:
+async def test_the_order_decides_who_comes_first(world: World, order: RoomOrder, first: str) -> None:
     (await world.synced(b"/large")).write("x" * 900)
     for _ in range(3):
         await world.synced(b"/crowd")
@@ -87,7 +88,7 @@ async def test_a_room_is_told_in_numbers(world: World) -> None:
     ann = await world.synced(b"/r")
     ann.write("abc")
     await asyncio.wait_for(world.persister.saved(), 5)
-    (facts,) = await _census(world).busiest(Order.EDITS, 5)
+    (facts,) = await _census(world).busiest(RoomOrder.EDITS, 5)
     assert (facts.key.tenant, facts.key.room, facts.state) == ("default", "r", RoomState.OCCUPIED)
     assert (facts.sessions, facts.behind, facts.edits, facts.recent_edits, facts.version) == (1, 0, 1, 1, 1)
     assert (facts.unsaved_versions, facts.base_age_seconds) == (0, None)
@@ -102,7 +103,7 @@ async def test_a_base_has_an_age(world: World) -> None:
     async with asyncio.timeout(5):
         while runner.readers.stored is None:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.005)
-    (facts,) = await _census(world).busiest(Order.BYTES, 5)
+    (facts,) = await _census(world).busiest(RoomOrder.BYTES, 5)
     assert facts.base_age_seconds is not None
     assert 0 <= facts.base_age_seconds < 60
     assert sum(world.metrics.compaction_seconds.counts) == 1

@@ -3,8 +3,9 @@ from __future__ import annotations
 import json
 
 from collab_server.clock import SystemClock
-from collab_server.runtime.census import Census, Order
+from collab_server.runtime.census import Census
 from collab_server.runtime.report import report_rooms
+from collab_server.types import RoomOrder
 from tests.unit.runtime.worlds import World
 
 
@@ -14,7 +15,7 @@ async def test_the_answer_is_plain_values(world: World) -> None:
     clock = SystemClock()
     census = Census(world.registry, lambda: world.entrance.sessions, metrics=world.metrics, clock=clock)
     answer = await report_rooms(
-        census, world.metrics, order=Order.EDITS, limit=5, clock=clock, resident_bytes=None
+        census, world.metrics, order=RoomOrder.EDITS, limit=5, clock=clock, resident_bytes=None
     )
     assert json.loads(json.dumps(answer)) == answer
     assert answer["by"] == "edits"
