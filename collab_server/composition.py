@@ -12,7 +12,7 @@ import random
 from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from collab_storage import Bases, Journal
 from starlette.types import ASGIApp
@@ -25,15 +25,20 @@ from collab_server.gateway.entrance import Entrance
 from collab_server.http.health import NotReady
 from collab_server.http.routes import create_http_app
 from collab_server.observability.metrics import ClientClose, Metrics
+from collab_server.process import resident_bytes
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.base_cache import BaseCache
+from collab_server.runtime.census import Census
 from collab_server.runtime.compactor import Compactor
 from collab_server.runtime.heartbeat import Heartbeat
+from collab_server.runtime.loop_lag import LoopLag
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry
+from collab_server.runtime.report import report_rooms
 from collab_server.runtime.scanner import Scanner, scan_in_worker
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.runtime.workers import Workers
+from collab_server.types import RoomOrder
 
 #: Sessions told to go each second of a drain; their clients come back at once, without jitter.
 _CLOSES_PER_SECOND = 200
@@ -82,6 +87,7 @@ class Service:
         self.metrics = Metrics(edit_budget_seconds=settings.latency.edit_seconds)
         self.metrics.connections_closed.update(dict.fromkeys([*CloseReason, *ClientClose], 0))
         self.tasks = TaskOwner()
+        self._clock = SystemClock()
         self._lock = parts.lock_of(settings.storage)
         self._journal = journal if journal is not None else parts.journal_of(settings.storage)
         self._bases = bases if bases is not None else parts.bases_of(settings.storage)
@@ -114,7 +120,7 @@ class Service:
             policy=parts.room_policy(settings),
             metrics=self.metrics,
             tasks=self.tasks,
-            clock=SystemClock(),
+            clock=self._clock,
         )
         self.entrance = Entrance(
             registry=self.registry,
@@ -131,6 +137,9 @@ class Service:
             metrics=self.metrics,
             tasks=self.tasks,
         )
+        self._census = Census(
+            self.registry, lambda: self.entrance.sessions, metrics=self.metrics, clock=self._clock
+        )
 
     # --- start ---
 
@@ -143,21 +152,38 @@ class Service:
         await self._bases.open()
         await self.workers.start()
         self.tasks.start(self._persister.run(), name="persister")
-        heartbeat = Heartbeat(lambda: self.entrance.sessions, lambda: self.registry, self.metrics)
+        heartbeat = Heartbeat(lambda: self.entrance.sessions, lambda: self.registry)
         self.tasks.start(heartbeat.run(), name="heartbeat")
+        self.tasks.start(LoopLag(self.metrics).run(), name="loop lag")
 
     def open_to(self, front: FrontEnd) -> None:
         """From now on people come in through `front`."""
         self._front = front
 
     def http_app(self, *, base_path: str) -> ASGIApp:
-        """Page, health and metrics. Reads the page from the disk."""
+        """Page, health, metrics and what the rooms do. Reads the page from the disk."""
         return create_http_app(
-            health=self, metrics=self.metrics, before_scrape=self._bring_up_to_date, base_path=base_path
+            health=self,
+            metrics=self.metrics,
+            before_scrape=self._bring_up_to_date,
+            rooms=self._report_rooms,
+            base_path=base_path,
+        )
+
+    async def _report_rooms(self, by: RoomOrder, limit: int) -> dict[str, Any]:
+        await self._bring_up_to_date()
+        return await report_rooms(
+            self._census,
+            self.metrics,
+            order=by,
+            limit=limit,
+            clock=self._clock,
+            resident_bytes=resident_bytes(),
         )
 
     async def _bring_up_to_date(self) -> None:
         """Fill in the metrics that are somebody else's to count."""
+        await self._census.fill_metrics()
         self.metrics.journal_bytes = await asyncio.to_thread(parts.journal_bytes, self.settings.storage)
         if self._front is None:
             return

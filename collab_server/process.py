@@ -27,14 +27,15 @@ _STARTED = time.perf_counter()
 
 
 class ExitCode(IntEnum):
-    """What `collab-server` ends with; `documents` uses the first four."""
+    """What `collab-server` ends with; `documents` and `rooms` use the first four."""
 
     OK = 0
     #: Something failed that nobody expected; the log has a traceback.
     UNEXPECTED = 1
     #: A flag, a variable or the configuration file is wrong. Nothing was started.
     CONFIGURATION = 2
-    #: The address, the port, the data directory or a document cannot be had. Nothing was changed.
+    #: The address, the port, the data directory, a document or a running server cannot be had. Nothing was
+    #: changed.
     CANNOT_START = 3
     #: Stopped by a second signal or the deadline, or with edits that could not be saved; the log names them.
     NOT_SAVED = 4
@@ -84,6 +85,15 @@ def seconds_since_start() -> float:
         return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, AttributeError):
         return time.perf_counter() - _STARTED
+
+
+def resident_bytes() -> int | None:
+    """Memory of this process; None where the system does not tell."""
+    try:
+        # Field 2 of statm is the resident set, in pages (proc(5)).
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def explain_start_failure(error: OSError | StorageError | ConfigError, settings: Settings) -> StartFailure:

@@ -26,6 +26,14 @@ class Job(StrEnum):
     SCAN = "scan"
 
 
+class RoomOrder(StrEnum):
+    """What makes a room one of the first when the busiest are asked for."""
+
+    BYTES = "bytes"
+    SESSIONS = "sessions"
+    EDITS = "edits"
+
+
 class Permission(StrEnum):
     """What a session may do in its room."""
 

@@ -1,4 +1,5 @@
-"""The command line: `collab-server serve`, `config show`, `config check`, `documents show`, `version`.
+"""The command line: `collab-server serve`, `config show`, `config check`, `documents show`, `rooms top`,
+`version`.
 
 Owns flags and what is printed. Everything a command does is elsewhere.
 """

@@ -1,4 +1,4 @@
-"""The commands: serve, config, documents, version. Each loads what it needs and hands over."""
+"""The commands: serve, config, documents, rooms, version. Each loads what it needs and hands over."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collab_server import __version__
 from collab_server.cli import flags
 from collab_server.cli.config_commands import config_app
 from collab_server.cli.document_commands import documents_app
+from collab_server.cli.room_commands import rooms_app
 from collab_server.process import ExitCode
 
 app = typer.Typer(
@@ -97,3 +98,4 @@ def version() -> None:
 
 app.add_typer(config_app, name="config")
 app.add_typer(documents_app, name="documents")
+app.add_typer(rooms_app, name="rooms")

@@ -7,18 +7,16 @@ it is taken for markup.
 from __future__ import annotations
 
 import json
-import unicodedata
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from collab_server.cli.printable import printable
+
 #: Client ids named; a class makes thousands in a year.
 _MOST_CLIENTS = 10
-
-#: Characters that turn the direction of writing around.
-_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 _TITLES = {"text": "text", "map": "map", "array": "array", "fragment": "XML", "empty": "empty"}
 
@@ -34,7 +32,7 @@ def print_document(room: str, shown: dict[str, Any], *, console: Console | None 
         warning = "Yrs took only a part of it: something that it hangs on is missing."
         console.print(Text(warning, style="bold red"))
     for root in shown["roots"]:
-        title = Text(f"\n{_printable(root['name'])}", style="bold")
+        title = Text(f"\n{printable(root['name'])}", style="bold")
         console.print(title.append(f"  {_TITLES[root['type']]}", style="dim"))
         for part in ("content", "entries"):
             if root.get(part) is not None:
@@ -45,7 +43,7 @@ def _facts(room: str, shown: dict[str, Any]) -> list[tuple[str, str]]:
     clients = shown["clients"]
     named = ", ".join(map(str, clients[:_MOST_CLIENTS])) + (", …" if len(clients) > _MOST_CLIENTS else "")
     return [
-        ("Document", _printable(room)),
+        ("Document", printable(room)),
         ("Size", f"{shown['size_bytes']:,} bytes in {shown['records']:,} updates"),
         ("Clients", f"{len(clients):,}" + (f": {named}" if named else "")),
         ("Roots", f"{len(shown['roots']):,}"),
@@ -53,15 +51,4 @@ def _facts(room: str, shown: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _content(value: Any) -> str:
-    return _printable(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _printable(text: str) -> str:
-    """Text without what a terminal would obey: escape sequences, overwriting, writing backwards."""
-    return "".join(f"\\u{ord(character):04x}" if _is_obeyed(character) else character for character in text)
-
-
-def _is_obeyed(character: str) -> bool:
-    if character in "\n\t":
-        return False
-    return unicodedata.category(character) == "Cc" or character in _DIRECTIONS
+    return printable(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False))

@@ -5,7 +5,6 @@ Owns the routes. Health is the application's to know, numbers are `Metrics`', fi
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -14,7 +13,9 @@ from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collab_server import __version__
+from collab_server.http.debug import RoomsPort, rooms_route
 from collab_server.http.health import HealthPort, health_routes
+from collab_server.http.local import is_local
 from collab_server.http.page import INDEX, NOT_BUILT, PAGE_DIRECTORY, PageFile, index_at, load_page
 from collab_server.http.problems import ProblemResponse, answer_errors_as_problems
 from collab_server.http.security import SecurityHeaders
@@ -23,21 +24,20 @@ from collab_server.observability.exposition import CONTENT_TYPE, Exposition
 
 _GET = ["GET", "HEAD"]
 
-# A proxy on this machine connects from loopback on behalf of anybody, and says so in one of these.
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
-
 
 def create_http_app(
     *,
     health: HealthPort,
     metrics: Metrics,
     before_scrape: Callable[[], Awaitable[None]] | None = None,
+    rooms: RoomsPort | None = None,
     page_directory: Path = PAGE_DIRECTORY,
     base_path: str = "",
 ) -> ASGIApp:
     """Everything that is not a WebSocket. Reads the page from `page_directory` now and never again.
 
-    `before_scrape` brings those numbers of `metrics` up to date that somebody else keeps.
+    `before_scrape` brings those numbers of `metrics` up to date that somebody else keeps; `rooms` tells of
+    the rooms.
     """
     # FastAPI's own documentation pages load scripts from another site; ours must not.
     app = FastAPI(
@@ -50,6 +50,8 @@ def create_http_app(
     answer_errors_as_problems(app)
     app.include_router(health_routes(health))
     app.include_router(_metrics_route(metrics, before_scrape))
+    if rooms is not None:
+        app.include_router(rooms_route(rooms))
     app.include_router(_page_routes(load_page(page_directory)))
     return SecurityHeaders(_UnderBasePath(app, base_path) if base_path else app)
 
@@ -75,7 +77,7 @@ def _metrics_route(metrics: Metrics, before_scrape: Callable[[], Awaitable[None]
 
     @router.api_route("/metrics", methods=_GET)
     async def read_metrics(request: Request) -> Response:
-        if not _from_this_machine(request):
+        if not is_local(request):
             return ProblemResponse(403, "Metrics are only for requests that come from this machine directly.")
         if before_scrape is not None:
             await before_scrape()
@@ -84,15 +86,6 @@ def _metrics_route(metrics: Metrics, before_scrape: Callable[[], Awaitable[None]
         )
 
     return router
-
-
-def _from_this_machine(request: Request) -> bool:
-    if request.client is None or any(name in request.headers for name in _FORWARDED):
-        return False
-    try:
-        return ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
 
 
 def _page_routes(files: Mapping[str, PageFile]) -> APIRouter:

@@ -33,6 +33,7 @@ _COUNTERS = {
     "updates_accepted": "Updates that held something new.",
     "updates_known": "Updates that held nothing new.",
     "updates_held": "Updates of which a part waits for a missing predecessor.",
+    "sessions_fell_behind": "Times that a session's buffer was full and it was not written to for a while.",
     "deltas_flushed": "Deltas that rooms sent to their sessions and to the journal.",
     "awareness_frames_received": "Awareness messages received, recognised echoes included.",
     "awareness_frames_sent": "Awareness messages sent, counted once for each connection.",
@@ -55,6 +56,9 @@ _TABLES = {
 }
 _LABELLED_GAUGES = {
     "worker_queue": ("lane", "Jobs that wait for a worker process."),
+    "memory_bytes": ("kind", "Memory of the server process by what it is for, as counted at this scrape."),
+    "rooms": ("state", "Rooms in memory or being opened, by state."),
+    "sessions_waiting": ("what", "Sessions that wait, by what they wait for."),
     "worker_memory_bytes": ("lane", "Memory of a worker process after its last job; 0 if there is none."),
 }
 _LABELLED_HISTOGRAMS = {
@@ -65,12 +69,15 @@ _GAUGES = {
     "http_connections_open": "Connections open now that are no WebSockets (yet).",
     "sessions_open": "Sessions in a room now.",
     "rooms_open": "Rooms in memory now.",
-    "base_cache_bytes": "Compacted documents in memory, for those who join.",
+    "sessions_behind": "Sessions whose buffer is full now: slow readers, and joiners of large documents.",
     "unsaved_bytes": "Bytes accepted and not yet in the journal.",
     "journal_bytes": "Size of the journal's files.",
     "loop_lag_max_seconds": "Longest delay of the event loop in the last minute.",
+    "loop_step_max_seconds": "Most CPU time of one step of the event loop, as sampled in the last minute.",
 }
 _HISTOGRAMS = {
+    "delta_bytes": "Size of the deltas that rooms sent.",
+    "compaction_seconds": "Time from the decision to compact a room until it has its new base.",
     "flush_window_seconds": "Time that a room collected edits before it sent them.",
     "edit_latency_seconds": "From the arrival of an edit to its writing to the other sessions' sockets.",
     "commit_seconds": "Duration of a commit of the journal.",

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from collab_server.errors import RefusalReason
+from collab_server.observability.labels import MemoryKind, RoomState, Waiting
 
 
 class ClientClose(Enum):
@@ -74,6 +75,7 @@ _LATENCY_BOUNDS = (
 )
 _COMMIT_BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.010, 0.025, 0.050, 0.100, 0.250, 0.5, 1.0, 2.5, 10.0)
 _JOB_BOUNDS = (0.005, 0.010, 0.025, 0.050, 0.100, 0.250, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+_DELTA_BOUNDS = (64, 256, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000, 16_000_000)
 _LAG_BOUNDS = (0.001, 0.002, 0.005, 0.010, 0.020, 0.050, 0.100, 0.250, 0.5, 1.0, 2.5)
 
 
@@ -84,17 +86,18 @@ class Metrics:
         "awareness_echoes_dropped",
         "awareness_frames_received",
         "awareness_frames_sent",
-        "base_cache_bytes",
         "bytes_received",
         "bytes_sent",
         "commit_seconds",
         "commits",
+        "compaction_seconds",
         "compactions",
         "compactions_failed",
         "connections_closed",
         "connections_open",
         "connections_opened",
         "connections_refused",
+        "delta_bytes",
         "deltas_flushed",
         "edit_latency_seconds",
         "flush_window_seconds",
@@ -104,12 +107,18 @@ class Metrics:
         "journal_bytes",
         "loop_lag_max_seconds",
         "loop_lag_seconds",
+        "loop_step_max_seconds",
+        "memory_bytes",
         "records_committed",
         "room_loads_failed",
+        "rooms",
         "rooms_loaded",
         "rooms_open",
         "save_failures",
+        "sessions_behind",
+        "sessions_fell_behind",
         "sessions_open",
+        "sessions_waiting",
         "sync_steps_sent",
         "unsaved_bytes",
         "updates_accepted",
@@ -132,6 +141,9 @@ class Metrics:
         self.connections_closed = Labelled(dict.fromkeys(ClientClose, 0))
         self.connections_refused = 0
         self.sessions_open = 0
+        self.sessions_behind = 0
+        self.sessions_fell_behind = 0
+        self.sessions_waiting = Labelled(dict.fromkeys(Waiting, 0))
         # What travels
         self.frames_received = 0
         self.bytes_received = 0
@@ -145,6 +157,7 @@ class Metrics:
         self.updates_held = 0
         self.updates_refused = Labelled(dict.fromkeys(RefusalReason, 0))
         self.deltas_flushed = 0
+        self.delta_bytes = Histogram(_DELTA_BOUNDS)
         self.flush_window_seconds = Histogram(_WINDOW_BOUNDS)
         self.edit_latency_seconds = Histogram(sorted({*_LATENCY_BOUNDS, edit_budget_seconds}))
         # Awareness
@@ -153,11 +166,14 @@ class Metrics:
         self.awareness_echoes_dropped = 0
         # Rooms
         self.rooms_open = 0
+        self.rooms = Labelled(dict.fromkeys(RoomState, 0))
         self.rooms_loaded = 0
         self.room_loads_failed = 0
         self.compactions = 0
         self.compactions_failed = 0
-        self.base_cache_bytes = 0
+        self.compaction_seconds = Histogram(_JOB_BOUNDS)
+        # Memory, by what it is for
+        self.memory_bytes = Labelled(dict.fromkeys(MemoryKind, 0))
         # Saving
         self.commits = 0
         self.records_committed = 0
@@ -168,6 +184,7 @@ class Metrics:
         # The event loop
         self.loop_lag_seconds = Histogram(_LAG_BOUNDS)
         self.loop_lag_max_seconds = 0.0
+        self.loop_step_max_seconds = 0.0
         # Worker processes; see `prepare_workers`
         self.worker_jobs = Table()
         self.worker_deaths = Table()

@@ -70,6 +70,19 @@ class Outcome:
     dropped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes in memory: of the index, of the tail, of what waits."""
+
+    index: int
+    tail: int
+    held: int
+
+    @property
+    def total(self) -> int:
+        return self.index + self.tail + self.held
+
+
 class NeedsAudit(Exception):
     """More types than may lie in each other unseen: the update waits until the room was compacted."""
 
@@ -419,6 +432,7 @@ class Room:
         return self._ranges_bytes if self._awake is None else self._awake.deletes.size_bytes
 
     @property
-    def memory_bytes(self) -> int:
-        """Bytes that it keeps in memory, but for the client ids: tail, deleted ranges and what waits."""
-        return self._tail.size_bytes + self._deleted_bytes + self._held.size_bytes
+    def memory(self) -> Memory:
+        """About what it keeps in memory."""
+        index = len(self._resting) if self._awake is None else self._awake.memory_bytes
+        return Memory(index, self._tail.memory_bytes, self._held.size_bytes)

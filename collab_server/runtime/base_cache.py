@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collab_storage import Base as StoredBase
 from collab_storage import Bases
 
+from collab_server.observability.labels import MemoryKind
 from collab_server.observability.metrics import Metrics
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.updates import Base, BlockTable
@@ -71,11 +72,11 @@ class BaseCache:
         # The newest stays even if it is over the budget alone: those who wait for it need it now.
         while self._size > self._budget and len(self._cached) > 1:
             self.forget(next(iter(self._cached)))
-        self._metrics.base_cache_bytes = self._size
+        self._metrics.memory_bytes[MemoryKind.BASE_CACHE] = self._size
 
     def forget(self, number: int) -> None:
         """Let go of a base that is not in use any more."""
         base = self._cached.pop(number, None)
         if base is not None:
             self._size -= base.size_bytes
-            self._metrics.base_cache_bytes = self._size
+            self._metrics.memory_bytes[MemoryKind.BASE_CACHE] = self._size

@@ -123,6 +123,7 @@ class Compactor:
             runner.compacted(successfully=done)
 
     async def _attempt(self, runner: RoomRunner) -> None:
+        started = asyncio.get_running_loop().time()
         snapshot = await runner.snapshot()
         version = snapshot.version
         if runner.lost:
@@ -138,6 +139,7 @@ class Compactor:
             self._cache.forget(former.id)
         runner.rebase(base, head, snapshot)
         self._metrics.compactions += 1
+        self._metrics.compaction_seconds.observe(asyncio.get_running_loop().time() - started)
         key = StreamKey(runner.key.tenant, runner.key.room, DOCUMENT_STREAM)
         await self._journal.remove(key, upto=version)
         await self._bases.drop_older(runner.key.tenant, runner.key.room, than=version)

@@ -1,4 +1,4 @@
-"""The one clock that looks after all sessions and rooms: keep-alives, pings, expiry, lag of the loop.
+"""The one clock that looks after all sessions and rooms: keep-alives, pings, expiry.
 
 Owns the pace alone; what is due is decided by the session and the room.
 """
@@ -6,14 +6,12 @@ Owns the pace alone; what is due is decided by the session and the room.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 import structlog
 
 from collab_server.observability.events import Event
-from collab_server.observability.metrics import Metrics
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.runtime.session import Session
@@ -24,7 +22,6 @@ _log = structlog.get_logger(__name__)
 _PORTIONS = 10
 _SESSION_PERIOD_SECONDS = 1.0
 _ROOM_PERIOD_SECONDS = 5.0
-_LAG_MEMORY_SECONDS = 60.0
 
 
 class Heartbeat:
@@ -34,14 +31,9 @@ class Heartbeat:
         self,
         sessions: Callable[[], Iterable[Session]],
         rooms: Callable[[], Iterable[RoomRunner]],
-        metrics: Metrics,
     ) -> None:
         self._sessions = sessions
         self._rooms = rooms
-        self._metrics = metrics
-        self._beat_lags: deque[float] = deque(
-            maxlen=int(_LAG_MEMORY_SECONDS / _SESSION_PERIOD_SECONDS) * _PORTIONS
-        )
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -52,7 +44,6 @@ class Heartbeat:
         while True:
             await asyncio.sleep(max(0.0, due - loop.time()))
             now = loop.time()
-            self._observe_lag(now - due)
             # After a long stall the missed beats are not made up for.
             due = max(due + step, now)
             for session in next(portions):
@@ -90,8 +81,3 @@ class Heartbeat:
             runner.expire(now)
         except Exception:  # noqa: BLE001
             _log.exception(Event.TASK_FAILED, task="expire", room=str(runner.key))
-
-    def _observe_lag(self, seconds: float) -> None:
-        self._metrics.loop_lag_seconds.observe(seconds)
-        self._beat_lags.append(seconds)
-        self._metrics.loop_lag_max_seconds = max(self._beat_lags)

@@ -25,7 +25,7 @@ from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.connection import LARGE_BYTES, Connection, Frame, LargeMessage
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.types import RoomKey, StateVector
-from collab_server.updates import Base, Pieces
+from collab_server.updates import Base, Pieces, memory_of_state
 
 if TYPE_CHECKING:
     from collab_server.runtime.session import Session
@@ -72,6 +72,31 @@ class Readers:
     def __len__(self) -> int:
         """How many are at the head."""
         return len(self._at_head)
+
+    @property
+    def behind(self) -> int:
+        """How many are not written to until their buffers have drained."""
+        return len(self._behind)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for the base."""
+        return len({session for session, _ in self._waiting})
+
+    @property
+    def index_bytes(self) -> int:
+        """Memory that the places of those behind take."""
+        return sum([memory_of_state(state_vector) for state_vector in self._behind.values()])
+
+    @property
+    def answer_bytes(self) -> int:
+        """Memory that the shared step 2 takes, beside the base's own bytes in it."""
+        if self._full is None:
+            return 0
+        answer = self._full[1]
+        if isinstance(answer, Frame):
+            return len(answer)
+        return sum([len(piece) for piece in answer.pieces if isinstance(piece, bytes)])
 
     def remove(self, session: Session) -> None:
         self._at_head.pop(session, None)
@@ -133,6 +158,7 @@ class Readers:
         """The session's buffer is full: nothing more is written to it until it drains."""
         if self._at_head.pop(session, None) is not None:
             self._behind[session] = self._room.flushed_state()
+            self._metrics.sessions_fell_behind += 1
 
     def catches_up(self, session: Session) -> None:
         """The session's buffer has drained: one merged delta brings it to the head."""

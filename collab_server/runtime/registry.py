@@ -16,6 +16,7 @@ from collab_storage import Base, Bases, Journal, Record, StorageError, StreamKey
 from collab_server.clock import Clock
 from collab_server.errors import InvalidUpdate, RoomUnavailable
 from collab_server.observability.events import Event
+from collab_server.observability.labels import RoomState
 from collab_server.observability.metrics import Metrics
 from collab_server.rooms.limits import Pace, RoomLimits
 from collab_server.rooms.room import Room
@@ -23,14 +24,13 @@ from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.compactor import Compactor
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.room_runner import RoomRunner
+from collab_server.runtime.slices import Slices
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.types import DOCUMENT_STREAM, HELD_STREAM, RoomKey
 from collab_server.updates import STORED_LIMITS, BaseHead, scan
 
 _log = structlog.get_logger(__name__)
 
-#: Loading works in steps of this length, so that a long document does not hold up the other rooms.
-_SLICE_SECONDS = 0.005
 #: Those who asked for a room get this long to join it, however short it may linger later.
 _FIRST_LINGER_SECONDS = 1.0
 
@@ -79,6 +79,17 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._rooms)
+
+    @property
+    def opening(self) -> int:
+        """Rooms that are being read."""
+        return len(self._opening)
+
+    def state_of(self, runner: RoomRunner) -> RoomState:
+        """Where an open room stands."""
+        if runner.sessions:
+            return RoomState.OCCUPIED
+        return RoomState.UNLOADING if runner in self._unloading else RoomState.LINGERING
 
     # --- opening ---
 
@@ -162,7 +173,7 @@ class Registry:
         else:
             head = await asyncio.to_thread(_decode, stored.head)
             room = Room(self._policy.limits, base=head, version=stored.offset, held_head=held_head)
-        slices = _Slices()
+        slices = Slices()  # so that a long document does not hold up the other rooms
         async for record in self._records(key, DOCUMENT_STREAM, after=room.version):
             if not room.restore_delta(record.offset, scan(record.data, STORED_LIMITS)):
                 raise RoomUnavailable(f"record {record.offset} does not follow from the ones before it")
@@ -256,16 +267,3 @@ def _decode(head: bytes) -> BaseHead:
     decoded = BaseHead.decode(head)
     decoded.deletes.encode()
     return decoded
-
-
-class _Slices:
-    """Lets the loop breathe in a long piece of work."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._started = self._loop.time()
-
-    async def pause(self) -> None:
-        if self._loop.time() - self._started >= _SLICE_SECONDS:
-            await asyncio.sleep(0)
-            self._started = self._loop.time()

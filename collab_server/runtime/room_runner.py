@@ -8,15 +8,15 @@ nothing else can run between reading and acting.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 import structlog
-from collab_storage import Base, Record, RecordKind, StorageError, StreamKey, encode_authors
+from collab_storage import Base, Record, RecordKind, StorageError, StreamKey
 
 from collab_server.clock import Clock
 from collab_server.observability.events import Event
+from collab_server.observability.labels import Waiting
 from collab_server.observability.metrics import Metrics
 from collab_server.protocol import messages
 from collab_server.protocol.close_codes import CloseReason
@@ -24,6 +24,8 @@ from collab_server.rooms.awareness import AwarenessOutcome
 from collab_server.rooms.limits import Pace
 from collab_server.rooms.member import Member
 from collab_server.rooms.room import Authors, Delta, HeldRow, Outcome, Room, Snapshot
+from collab_server.runtime.activity import Activity
+from collab_server.runtime.authors import encode_authors
 from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.connection import Frame
 from collab_server.runtime.persister import Persister, Removal
@@ -68,6 +70,7 @@ class RoomRunner:
         self.closed = False
         self.lost = False
         self.sessions: dict[Session, None] = {}
+        self.activity = Activity()
         self._waiting_for_save: dict[Session, None] = {}
         self._waiting_for_audit: dict[Session, None] = {}
         self._pace = pace
@@ -164,6 +167,7 @@ class RoomRunner:
     def _count(self, outcome: Outcome) -> None:
         if outcome.changed:
             self._metrics.updates_accepted += 1
+            self.activity.edits += 1
         elif outcome.held:
             self._metrics.updates_held += 1
         else:
@@ -226,6 +230,7 @@ class RoomRunner:
                 Frame(messages.encode_update(delta.update)), announcement, delta.sole_author, now
             )
             self._metrics.deltas_flushed += 1
+            self._metrics.delta_bytes.observe(len(delta.update))
             self._metrics.flush_window_seconds.observe(window)
             # Not the loop's time: that stands still while a turn runs. Both count from the same start.
             self._metrics.edit_latency_seconds.observe(self._clock.monotonic() - delta.since)
@@ -347,7 +352,7 @@ class RoomRunner:
             offset=offset,
             kind=kind,
             data=data,
-            authors=_encode_authors(authors),
+            authors=encode_authors(authors),
             time=self._clock.wall(),
         )
 
@@ -355,6 +360,12 @@ class RoomRunner:
         return StreamKey(self.key.tenant, self.key.room, stream)
 
     # --- ageing ---
+
+    def waiting(self) -> Iterator[tuple[Waiting, int]]:
+        """What its sessions wait for, and how many of them."""
+        yield Waiting.BASE, self.readers.waiting
+        yield Waiting.AUDIT, len(self._waiting_for_audit)
+        yield Waiting.SAVE, len(self._waiting_for_save)
 
     @property
     def next_version(self) -> int:
@@ -376,6 +387,7 @@ class RoomRunner:
 
     def expire(self, now: float) -> None:
         """Forget silent clients, waiting parts that nobody completed, and a step 2 that nobody shares."""
+        self.activity.beat()
         self.room.expire(now)
         self._save_held()
         self.readers.forget_full()
@@ -393,17 +405,3 @@ class RoomRunner:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _encode_authors(authors: Authors) -> bytes:
-    """Most deltas have one author with one client id, the same as the delta before: those bytes are kept."""
-    if len(authors) == 1:
-        ((user, clients),) = authors.items()
-        if len(clients) <= 1:
-            return _encode_sole_author(user, *clients)
-    return encode_authors(authors)
-
-
-@lru_cache(maxsize=16_384)
-def _encode_sole_author(user: str, *clients: int) -> bytes:
-    return encode_authors({user: clients})

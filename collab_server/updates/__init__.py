@@ -4,7 +4,7 @@ Pure: no I/O, no clock, no chance. What leaves here was seen by `scan` and goes 
 """
 
 from collab_server.updates.base import Base, BaseHead, BlockTable
-from collab_server.updates.index import Index
+from collab_server.updates.index import Index, memory_of_state
 from collab_server.updates.limits import DEFAULT_LIMITS, STORED_LIMITS, ScanLimits
 from collab_server.updates.outline import Outline, Root, Sequence
 from collab_server.updates.ranges import DeletedRanges
@@ -39,6 +39,7 @@ __all__ = [
     "encode_state_vector",
     "encode_structs",
     "encode_update",
+    "memory_of_state",
     "scan",
     "scan_new_deletes",
 ]

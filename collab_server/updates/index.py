@@ -16,6 +16,14 @@ from collab_server.updates.ranges import DeletedRanges
 from collab_server.updates.run import Accepted, Run, Update
 from collab_server.updates.trim import drop_before, keep_before
 
+#: What an entry of a state vector takes: a slot of the dictionary and two integers. Measured: 92 to 115.
+_CLIENT_BYTES = 105
+
+
+def memory_of_state(state_vector: StateVector) -> int:
+    """About what a state vector takes in memory."""
+    return len(state_vector) * _CLIENT_BYTES
+
 
 class Index:
     """State vector and deleted ranges of a document. `state` and `deletes` are for reading."""
@@ -33,6 +41,11 @@ class Index:
         index.state = dict(head.state)
         index.deletes = head.deletes
         return index
+
+    @property
+    def memory_bytes(self) -> int:
+        """About what it takes in memory."""
+        return memory_of_state(self.state) + self.deletes.memory_bytes
 
     def copy(self) -> Index:
         other = Index()

@@ -15,6 +15,9 @@ from collab_server.updates.range_blocks import Block, RangeBlocks
 from collab_server.updates.splice import merge_ranges
 from collab_server.updates.varint import client_varint, varint
 
+#: What a client with deletions takes beside its ranges: a slot, its id and an array. Measured: 121 to 139.
+_CLIENT_BYTES = 130
+
 _NONE: array[int] = array("I")
 
 
@@ -75,6 +78,11 @@ class DeletedRanges:
     def size_bytes(self) -> int:
         """What the ranges take here; encoded they take a little less."""
         return self._count * 4
+
+    @property
+    def memory_bytes(self) -> int:
+        """About what they take in memory, without what `encode` keeps for a moment."""
+        return self.size_bytes + len(self._borders) * _CLIENT_BYTES
 
     def holds(self, client: int, clock: int) -> bool:
         """Whether a clock is deleted."""

@@ -20,6 +20,11 @@ from collab_server.updates.varint import client_varint, varint
 #: An update, or a part of one, in pieces that are not joined because they may be large.
 Pieces = list[bytes | memoryview]
 
+#: What a client takes beside its bytes: a buffer, three columns, slots and an id. Measured: 215 to 235.
+_CLIENT_BYTES = 220
+#: What a client of the base takes: a slot; its integers are the index's until it writes again.
+_BASE_CLIENT_BYTES = 50
+
 _NO_MARKS: array[int] = array("I")
 
 
@@ -96,6 +101,12 @@ class Tail:
         self._clients: dict[int, _ClientTail] = {}
         self._ascending: list[int] = []
         self.size_bytes = 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """About what it takes in memory: up to an eighth more, where buffers have grown in advance."""
+        own, base = len(self._clients) * _CLIENT_BYTES, len(self._base_state) * _BASE_CLIENT_BYTES
+        return self.size_bytes + own + base
 
     def append(self, run: Run) -> None:
         """Add a run that begins where its client's structs end."""

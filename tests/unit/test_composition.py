@@ -11,6 +11,7 @@ from collab_server.composition import Service, Traffic
 from collab_server.config import Settings
 from collab_server.gateway.auth import OpenAccess
 from collab_server.http.health import NotReady
+from collab_server.types import RoomOrder
 from tests.support.leaks import no_leaks
 
 
@@ -57,6 +58,17 @@ async def test_what_the_front_end_counts_is_in_the_metrics(tmp_path: Path) -> No
     assert (metrics.connections_open, metrics.http_connections_open) == (3, 2)
     assert (metrics.connections_opened, metrics.connections_refused) == (30, 4)
     assert metrics.journal_bytes > 0
+    await one.close()
+
+
+async def test_what_the_rooms_do_is_told_in_their_order(tmp_path: Path) -> None:
+    one = service(tmp_path)
+    await one.start()
+    one.open_to(Front())
+    answer = await one._report_rooms(RoomOrder.SESSIONS, 5)
+    assert (answer["by"], answer["rooms"]) == ("sessions", [])
+    assert answer["process"]["connections"] == 3
+    assert answer["process"]["resident_bytes"] > 1_000_000
     await one.close()
 
 

@@ -4,6 +4,7 @@ import errno
 import resource
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 from collab_storage import LockedError, NewerFormatError
 
@@ -15,6 +16,7 @@ from collab_server.process import (
     connections_that_fit,
     explain_start_failure,
     raise_file_limit,
+    resident_bytes,
     seconds_since_start,
 )
 
@@ -102,3 +104,8 @@ def test_with_tls_the_addresses_say_so() -> None:
     listen = ListenSettings(tls_cert=Path("cert.pem"), tls_key=Path("key.pem"))
     assert base_url("ws", Settings(listen=listen), 80) == "wss://127.0.0.1:80/"
     assert base_url("http", Settings(listen=listen), 80) == "https://127.0.0.1:80/"
+
+
+def test_the_memory_is_what_the_system_says() -> None:
+    expected = psutil.Process().memory_info().rss
+    assert expected * 0.8 < (resident_bytes() or 0) < expected * 1.2

@@ -39,13 +39,18 @@ async def client(page: Path, health: _Health) -> AsyncIterator[httpx.AsyncClient
 
 
 def _client(
-    page: Path, *, health: _Health | None = None, remote: str = "127.0.0.1", base_path: str = ""
+    page: Path,
+    *,
+    health: _Health | None = None,
+    remote: str = "127.0.0.1",
+    base_path: str = "",
+    host: str = "school.example:1234",
 ) -> httpx.AsyncClient:
     app = create_http_app(
         health=health or _Health(), metrics=Metrics(), page_directory=page, base_path=base_path
     )
     transport = httpx.ASGITransport(app=app, client=(remote, 5000), raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://school.example:1234")
+    return httpx.AsyncClient(transport=transport, base_url=f"http://{host}")
 
 
 async def test_it_lives(client: httpx.AsyncClient) -> None:
@@ -67,8 +72,9 @@ async def test_not_ready_is_503_with_all_reasons(client: httpx.AsyncClient, heal
     assert (await client.get("/livez")).status_code == 200
 
 
-async def test_metrics_are_text(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/metrics")
+async def test_metrics_are_text(page: Path) -> None:
+    async with _client(page, host="127.0.0.1:1234") as client:
+        answer = await client.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert "collab_frames_sent_total 0.0" in answer.text
@@ -81,22 +87,16 @@ async def test_numbers_that_others_keep_are_fetched_at_a_scrape() -> None:
         metrics.connections_open = 7
 
     app = create_http_app(health=_Health(), metrics=metrics, before_scrape=fetch)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://[::1]") as client:
         assert "collab_connections_open 7.0" in (await client.get("/metrics")).text
 
 
-@pytest.mark.parametrize("remote", ["10.0.0.7", "2001:db8::1", "not an address"])
-async def test_metrics_are_not_for_other_machines(page: Path, remote: str) -> None:
-    async with _client(page, remote=remote) as client:
+async def test_metrics_are_for_this_machine_alone(page: Path) -> None:
+    async with _client(page, remote="10.0.0.7", host="127.0.0.1:1234") as client:
         answer = await client.get("/metrics")
     assert answer.status_code == 403
     assert answer.headers["content-type"] == "application/problem+json"
     assert "from this machine" in answer.json()["detail"]
-
-
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
-async def test_metrics_are_not_for_whom_a_proxy_here_speaks(client: httpx.AsyncClient, header: str) -> None:
-    assert (await client.get("/metrics", headers={header: "127.0.0.1"})).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/", "/?room=a/b", "/notes", "/notes/", "/notes/physics", "/notes/a/b c/é"])

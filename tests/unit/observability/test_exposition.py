@@ -14,6 +14,7 @@ from collab_server.observability.exposition import (
     _TABLES,
     Exposition,
 )
+from collab_server.observability.labels import MemoryKind
 from collab_server.runtime.worker_lane import Outcome
 from collab_server.runtime.workers import Lane
 from collab_server.types import Job
@@ -83,3 +84,15 @@ def test_the_workers_numbers_have_several_labels() -> None:
     assert samples["collab_worker_job_seconds_count", "lane=interactive"] == 0
     assert samples["collab_worker_queue", "lane=background"] == 2
     assert samples["collab_worker_memory_bytes", "lane=store"] == 0
+
+
+def test_memory_and_rooms_are_told_by_kind_before_anything_happened() -> None:
+    metrics = Metrics()
+    metrics.memory_bytes[MemoryKind.BASE_CACHE] = 5
+    samples = _samples(metrics)
+    for kind in MemoryKind:
+        assert samples["collab_memory_bytes", f"kind={kind.name.lower()}"] == (
+            5 if kind is MemoryKind.BASE_CACHE else 0
+        )
+    assert samples["collab_rooms", "state=occupied"] == 0
+    assert samples["collab_sessions_waiting", "what=audit"] == 0

@@ -153,9 +153,9 @@ def test_waiting_parts_expire_after_their_session_has_left() -> None:
     assert ann.held, "while the session lives its parts stay"
     room.leave(ann, 10_000.0)
     room.expire(10_599.0)
-    assert room.memory_bytes
+    assert room.memory.held
     room.expire(10_600.0)
-    assert room.memory_bytes == 0
+    assert room.memory.total == 0
     assert room.take_held_rows() == ([], [1])
 
 

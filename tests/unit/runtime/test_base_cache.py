@@ -12,6 +12,7 @@ from collab_storage.bases import CHUNK_BYTES
 from collab_storage.memory_bases import MemoryBases
 
 from collab_server.errors import InvalidUpdate
+from collab_server.observability.labels import MemoryKind
 from collab_server.observability.metrics import Metrics
 from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.tasks import TaskOwner
@@ -56,7 +57,7 @@ async def test_many_who_ask_read_it_once_in_chunks(tasks: TaskOwner) -> None:
     assert (
         b"".join(found[0].slices(0, stored.size_bytes)) == compact([one(string("x" * 3 * CHUNK_BYTES))]).data
     )
-    assert metrics.base_cache_bytes == found[0].size_bytes
+    assert metrics.memory_bytes[MemoryKind.BASE_CACHE] == found[0].size_bytes
 
 
 async def test_the_least_recently_used_goes(tasks: TaskOwner) -> None:
@@ -73,7 +74,7 @@ async def test_the_least_recently_used_goes(tasks: TaskOwner) -> None:
     cache.forget(a.id)
     cache.forget(a.id)
     cache.forget(c.id)
-    assert metrics.base_cache_bytes == 0
+    assert metrics.memory_bytes[MemoryKind.BASE_CACHE] == 0
 
 
 async def test_one_over_the_budget_serves_those_who_need_it(tasks: TaskOwner) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import tracemalloc
+
 from collab_server.types import ClockRange
 from collab_server.updates import Accepted, Index, Run, Update, encode_structs, encode_update, scan
 from tests.support.update_bytes import ANY, TYPE, gc, item, one, section, skip, string, update, values
@@ -180,3 +183,22 @@ def test_packed_and_unpacked() -> None:
 
 def test_empty_packed() -> None:
     assert Index.unpack(Index().pack()).state == {}
+
+
+def test_its_memory_is_near_what_python_takes() -> None:
+    """The figures per client and range are measured; this notices if Python or the index changes."""
+    chance = random.Random(5)
+    clients = [chance.getrandbits(32) for _ in range(2_000)]
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        index = Index()
+        for client in clients:
+            # Integers of their own, as they come out of updates.
+            own = int(str(client))
+            index.state[own] = 10_000 + chance.randrange(1_000_000)
+            index.deletes.add_many(int(str(client)), [(at * 5, at * 5 + 2) for at in range(1, 9)])
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0.7 < index.memory_bytes / (after - before) < 1.3
