@@ -11,8 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast, get_args
 
-from collab_storage import Base, StreamKey
-from collab_storage.sqlite import Synchronous, read_back, read_records, reading_bases, write_base
+from collab_storage import Base, StreamKey, UnreadableError
+from collab_storage.sqlite import (
+    Synchronous,
+    read_back,
+    read_records,
+    reading_bases,
+    withdraw_base,
+    write_base,
+)
 
 from collab_server.engine.job import Arguments, Refused, Result, text_argument
 from collab_server.types import DOCUMENT_STREAM
@@ -47,7 +54,11 @@ def compact_document(
     with reading_bases(bases) as reader:
         former = reader.newest(tenant, room)
         if former is not None and former.offset == upto:
+            # An earlier try wrote it and died; nobody knows whether it was read back.
+            _read_back(bases, former, synchronous)
             return former
+        if former is not None and former.offset > upto:
+            raise Refused(f"there is a base of offset {former.offset} already")
         after = -1 if former is None else former.offset
         old = [] if former is None else [b"".join([reader.chunk(former, n) for n in range(former.chunks)])]
     made = compact(_updates(old, journal, StreamKey(tenant, room, DOCUMENT_STREAM), after=after, upto=upto))
@@ -63,8 +74,17 @@ def compact_document(
         time=time.time(),
         synchronous=synchronous,
     )
-    read_back(bases, base)
+    _read_back(bases, base, synchronous)
     return base
+
+
+def _read_back(bases: Path, base: Base, synchronous: Synchronous) -> None:
+    """Read a base anew. One that is damaged is dropped: the next start would take it for the newest."""
+    try:
+        read_back(bases, base)
+    except UnreadableError:
+        withdraw_base(bases, base, synchronous=synchronous)
+        raise
 
 
 def _updates(old: list[bytes], journal: Path, key: StreamKey, *, after: int, upto: int) -> Iterator[bytes]:

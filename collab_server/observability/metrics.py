@@ -87,6 +87,7 @@ class Metrics:
         "base_cache_bytes",
         "bytes_received",
         "bytes_sent",
+        "cleanups_failed",
         "commit_seconds",
         "commits",
         "compactions",
@@ -157,6 +158,7 @@ class Metrics:
         self.room_loads_failed = 0
         self.compactions = 0
         self.compactions_failed = 0
+        self.cleanups_failed = 0
         self.base_cache_bytes = 0
         # Saving
         self.commits = 0

@@ -131,16 +131,14 @@ class Compactor:
         base = await self._bases.newest(runner.key.tenant, runner.key.room)
         if base is None or base.offset != version:
             raise CompactionError(f"the worker made no base of version {version}")
-        head = await asyncio.to_thread(_checked, base, snapshot.index)
+        head = await self._head(base, snapshot.index)
         if runner.lost:
             return
         if (former := runner.readers.stored) is not None:
             self._cache.forget(former.id)
         runner.rebase(base, head, snapshot)
         self._metrics.compactions += 1
-        key = StreamKey(runner.key.tenant, runner.key.room, DOCUMENT_STREAM)
-        await self._journal.remove(key, upto=version)
-        await self._bases.drop_older(runner.key.tenant, runner.key.room, than=version)
+        await self.clean_up(runner.key, version)
         _log.info(
             Event.ROOM_COMPACTED,
             room=str(runner.key),
@@ -148,6 +146,26 @@ class Compactor:
             bytes=base.size_bytes,
             structs=head.structs,
         )
+
+    async def _head(self, base: Base, index: Index) -> BaseHead:
+        """The head of a base that the room may take. Raises CompactionError."""
+        try:
+            return await asyncio.to_thread(_checked, base, index)
+        except (CompactionError, InvalidUpdate):
+            # The next start would take it for the newest.
+            await self._bases.drop(base)
+            raise
+
+    async def clean_up(self, key: RoomKey, version: int) -> None:
+        """Drop what the base of a version made superfluous. Failing costs room on the disk, nothing else:
+        the next compaction or the next opening of the room does it again.
+        """
+        try:
+            await self._journal.remove(StreamKey(key.tenant, key.room, DOCUMENT_STREAM), upto=version)
+            await self._bases.drop_older(key.tenant, key.room, than=version)
+        except StorageError as error:
+            self._metrics.cleanups_failed += 1
+            _log.warning(Event.CLEANUP_FAILED, room=str(key), version=version, error=str(error))
 
     def _failed(self, key: RoomKey, error: Exception) -> None:
         failures, _ = self._failures.get(key, (0, 0.0))
