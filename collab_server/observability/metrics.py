@@ -111,6 +111,7 @@ class Metrics:
         "rooms_open",
         "save_failures",
         "sessions_open",
+        "structs_quarantined",
         "sync_steps_sent",
         "unsaved_bytes",
         "updates_accepted",
@@ -159,6 +160,7 @@ class Metrics:
         self.compactions = 0
         self.compactions_failed = 0
         self.cleanups_failed = 0
+        self.structs_quarantined = 0
         self.base_cache_bytes = 0
         # Saving
         self.commits = 0

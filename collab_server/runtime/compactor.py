@@ -9,8 +9,9 @@ point, the next start finds everything.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 from collab_storage import Base, Bases, Journal, StorageError, StreamKey
@@ -18,8 +19,9 @@ from collab_storage import Base, Bases, Journal, StorageError, StreamKey
 from collab_server.errors import InvalidUpdate
 from collab_server.observability.events import Event
 from collab_server.observability.metrics import Metrics
-from collab_server.rooms.room import Room
+from collab_server.rooms.room import Room, Snapshot
 from collab_server.runtime.base_cache import BaseCache
+from collab_server.runtime.offenders import NotFound, Offender, Search
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.types import DOCUMENT_STREAM, RoomKey
@@ -32,7 +34,26 @@ Compact = Callable[[RoomKey, int, int], Awaitable[None]]
 
 
 class CompactionError(Exception):
-    """No base was made, or not the one that was wanted. Nothing is lost: the journal has everything."""
+    """No base was made, or not the one that was wanted. Nothing is lost: the journal has everything.
+
+    `by_content` says that what was read may be at fault.
+    """
+
+    def __init__(self, text: str, *, by_content: bool = False) -> None:
+        super().__init__(text)
+        self.by_content = by_content
+
+
+class Repair(Protocol):
+    """What can be done about a document that cannot be compacted. Raises CompactionError."""
+
+    async def without(self, offenders: Sequence[Offender], key: RoomKey, upto: int, size_bytes: int) -> None:
+        """As `Compact`, without the content of these structs. Their rows go into quarantine."""
+
+    async def passes(
+        self, offenders: Sequence[Offender], key: RoomKey, upto: int, size_bytes: int, *, alone: bool
+    ) -> bool:
+        """Whether that would succeed; `alone` leaves only the types of all rows but the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +92,9 @@ class Compactor:
         policy: CompactionPolicy,
         metrics: Metrics,
         tasks: TaskOwner,
+        repair: Repair | None = None,
     ) -> None:
+        self._repair = repair
         self._compact = compact
         self._bases = bases
         self._cache = cache
@@ -124,10 +147,15 @@ class Compactor:
 
     async def _attempt(self, runner: RoomRunner) -> None:
         snapshot = await runner.snapshot()
-        version = snapshot.version
         if runner.lost:
             return
-        await self._compact(runner.key, version, runner.room.document_bytes)
+        try:
+            await self._compact(runner.key, snapshot.version, runner.room.document_bytes)
+        except CompactionError as error:
+            if not error.by_content or self._repair is None:
+                raise
+            snapshot = await self._compact_without_offenders(runner, self._repair, snapshot, error)
+        version = snapshot.version
         base = await self._bases.newest(runner.key.tenant, runner.key.room)
         if base is None or base.offset != version:
             raise CompactionError(f"the worker made no base of version {version}")
@@ -146,6 +174,38 @@ class Compactor:
             bytes=base.size_bytes,
             structs=head.structs,
         )
+
+    async def _compact_without_offenders(
+        self, runner: RoomRunner, repair: Repair, snapshot: Snapshot, error: CompactionError
+    ) -> Snapshot:
+        """Find the structs that the compaction failed on, delete their content for everybody as an edit of
+        the room, and compact without it. So the room, its clients and the base agree. What the room had then.
+        """
+        key, upto, size = runner.key, snapshot.version, runner.room.document_bytes
+
+        async def trial(upto: int, offenders: Sequence[Offender], *, alone: bool = False) -> bool:
+            return await repair.passes(offenders, key, upto, size, alone=alone)
+
+        stream = StreamKey(key.tenant, key.room, DOCUMENT_STREAM)
+        after = runner.room.base_version
+        try:
+            found = await Search(trial, self._journal, stream, after=after, upto=upto).run()
+        except NotFound as nothing:
+            raise CompactionError(f"{error}; {nothing}") from error
+        if not found or runner.lost or runner.closed:
+            raise error
+        runner.delete([offender.clocks for offender in found])
+        snapshot = await runner.snapshot()
+        await repair.without(found, key, snapshot.version, size)
+        self._metrics.structs_quarantined += len(found)
+        _log.error(
+            Event.STRUCTS_QUARANTINED,
+            room=str(key),
+            offsets=sorted({offender.offset for offender in found}),
+            structs=len(found),
+            cause=str(error),
+        )
+        return snapshot
 
     async def _head(self, base: Base, index: Index) -> BaseHead:
         """The head of a base that the room may take. Raises CompactionError."""

@@ -20,11 +20,10 @@ from collab_storage import Record, StorageError, UnavailableError
 from collab_storage.sqlite import SqliteBases, SqliteJournal
 from collab_storage.sqlite.writer import Writer
 
-from collab_server import parts
 from collab_server.cli import main
 from collab_server.config import WorkerSettings
 from collab_server.observability.metrics import Metrics
-from collab_server.runtime.compactor import Compact
+from collab_server.runtime.in_worker import CompactInWorker
 from collab_server.runtime.persister import Owner, Persister
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.runtime.workers import Workers
@@ -124,16 +123,13 @@ def stop_compaction() -> None:
     # Not at the top: the module changes what the jobs of its process do.
     from tests.support.faulty_jobs import STEP, stopped_at
 
-    started, compact_of = Workers.__init__, parts.compact_of
+    started = Workers.__init__
 
     def with_other_jobs(self: Workers, settings: WorkerSettings, metrics: Metrics, *, scratch: Path) -> None:
         started(self, settings, metrics, scratch=scratch, table="tests.support.faulty_jobs")
 
-    def stopping(*arguments: Any) -> Compact:
-        return _stopped("job", compact_of(*arguments))
-
     Workers.__init__ = with_other_jobs  # type: ignore[method-assign]
-    parts.compact_of = stopping
+    CompactInWorker.without = _stopped("job", CompactInWorker.without)  # type: ignore[method-assign]
     RoomRunner.rebase = stopped_at("rebase", RoomRunner.rebase)  # type: ignore[method-assign]
     SqliteJournal.remove = _stopped("remove", SqliteJournal.remove)  # type: ignore[method-assign]
     SqliteBases.drop_older = _stopped("drop", SqliteBases.drop_older)  # type: ignore[method-assign]
