@@ -208,6 +208,24 @@ async def test_a_base_that_is_damaged_before_it_is_read_back_is_dropped(tmp_path
         await scene.sound()
 
 
+async def test_a_disk_that_is_full_while_the_base_is_written_costs_nobody_anything(tmp_path: Path) -> None:
+    async with stage(tmp_path, FAULT_STEP="disk full") as scene:
+        async with scene.typing():
+            await scene.compacted(1)
+            former = scene.base()
+            scene.trigger.touch()
+            await scene.server.wait_logged("compaction_failed")
+            assert scene.base() == former
+        assert not scene.server.logged("session_closed")
+        await scene.equal()
+        await scene.server.restart(kill=True)
+        await scene.holds_all()
+        async with scene.typing():
+            await scene.compacted(1)
+        await scene.equal()
+        await scene.sound()
+
+
 async def test_a_damaged_base_that_nobody_has_read_back_is_dropped_by_the_next_start(tmp_path: Path) -> None:
     async with stage(tmp_path, FAULT_STEP="before read back") as scene:
         async with scene.typing():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import sqlite3
 import time
@@ -86,6 +87,21 @@ def damaged_after(function: Callable[..., Base]) -> Callable[..., Base]:
     return damaging
 
 
+def without_room(function: Callable[..., Base]) -> Callable[..., Base]:
+    """A disk that is full: the kernel refuses to let any file grow."""
+
+    def full(path: Path, **more: Any) -> Base:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if take_trigger():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+        try:
+            return function(path, **more)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return full
+
+
 def choke() -> None:
     if EFFECT == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -113,6 +129,8 @@ def choking(function: Callable[[Iterable[bytes]], Compacted]) -> Callable[[Itera
 compaction.write_base = stopped_at("write", compaction.write_base, reach=in_worker)
 if STEP == "damage":
     compaction.write_base = damaged_after(compaction.write_base)
+if STEP == "disk full":
+    compaction.write_base = without_room(compaction.write_base)
 compaction.read_back = stopped_at("read back", compaction.read_back, reach=in_worker)
 if MARK:
     compaction.compact = choking(compaction.compact)
