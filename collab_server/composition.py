@@ -102,8 +102,10 @@ class Service:
             metrics=self.metrics,
             tasks=self.tasks,
         )
+        compact = parts.compact_of(settings.storage, self._journal, self._bases, self.workers)
         compactor = Compactor(
-            parts.compact_of(settings.storage, self._journal, self._bases, self.workers),
+            compact,
+            repair=parts.repair_of(compact),
             bases=self._bases,
             cache=cache,
             journal=self._journal,

@@ -13,9 +13,9 @@ from collab_storage.sqlite import SqliteBases, SqliteJournal
 from collab_server.config import Settings, StorageSettings
 from collab_server.gateway.settings import GatewaySettings
 from collab_server.rooms.limits import Pace, RoomLimits
-from collab_server.runtime.compactor import Compact, CompactionPolicy
+from collab_server.runtime.compactor import Compact, CompactionPolicy, Repair
 from collab_server.runtime.in_process import compact_in_process
-from collab_server.runtime.in_worker import compact_in_worker
+from collab_server.runtime.in_worker import CompactInWorker
 from collab_server.runtime.registry import RoomPolicy
 from collab_server.runtime.scratch import user_scratch
 from collab_server.runtime.workers import Workers
@@ -46,12 +46,17 @@ def compact_of(storage: StorageSettings, journal: Journal, bases: Bases, workers
     """How bases are made: in a worker, or here if there is nothing that a worker could read."""
     if isinstance(bases, MemoryBases):
         return compact_in_process(journal, bases, bases.put, stream=DOCUMENT_STREAM)
-    return compact_in_worker(
+    return CompactInWorker(
         workers,
         journal=storage.journal_file,
         bases=storage.bases_file,
         synchronous=storage.synchronous.value,
     )
+
+
+def repair_of(compact: Compact) -> Repair | None:
+    """What is done when it fails on the document itself. Only a worker can be lost over that."""
+    return compact if isinstance(compact, CompactInWorker) else None
 
 
 def scratch_of(storage: StorageSettings) -> Path:

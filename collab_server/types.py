@@ -22,6 +22,7 @@ class Job(StrEnum):
     """What worker processes do; `engine.jobs` has a function for each."""
 
     COMPACT = "compact"
+    TRY_COMPACTION = "try_compaction"
     PREVIEW = "preview"
     SCAN = "scan"
 

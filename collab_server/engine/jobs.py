@@ -11,6 +11,12 @@ def _compact(arguments: Arguments, data: bytes | None) -> Result:
     return compact_stored(arguments)
 
 
+def _try_compaction(arguments: Arguments, data: bytes | None) -> Result:
+    from collab_server.engine.compaction import try_stored
+
+    return try_stored(arguments)
+
+
 def _preview(arguments: Arguments, data: bytes | None) -> Result:
     from collab_server.engine.preview import preview
 
@@ -24,4 +30,9 @@ def _scan(arguments: Arguments, data: bytes | None) -> Result:
 
 
 #: By the names in `collab_server.types.Job`.
-JOBS: dict[str, Job] = {"compact": _compact, "preview": _preview, "scan": _scan}
+JOBS: dict[str, Job] = {
+    "compact": _compact,
+    "try_compaction": _try_compaction,
+    "preview": _preview,
+    "scan": _scan,
+}

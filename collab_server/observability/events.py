@@ -34,7 +34,10 @@ class Event(StrEnum):
     ROOM_FAILED = "room_failed"
     ROOM_COMPACTED = "room_compacted"
     COMPACTION_FAILED = "compaction_failed"
+    STRUCTS_QUARANTINED = "structs_quarantined"
+    CLEANUP_FAILED = "cleanup_failed"
     BASE_UNREADABLE = "base_unreadable"
+    BASE_DROPPED = "base_dropped"
 
     # Sessions
     SESSION_OPENED = "session_opened"

@@ -88,6 +88,7 @@ class Metrics:
         "awareness_frames_sent",
         "bytes_received",
         "bytes_sent",
+        "cleanups_failed",
         "commit_seconds",
         "commits",
         "compaction_seconds",
@@ -119,6 +120,7 @@ class Metrics:
         "sessions_fell_behind",
         "sessions_open",
         "sessions_waiting",
+        "structs_quarantined",
         "sync_steps_sent",
         "unsaved_bytes",
         "updates_accepted",
@@ -171,6 +173,8 @@ class Metrics:
         self.room_loads_failed = 0
         self.compactions = 0
         self.compactions_failed = 0
+        self.cleanups_failed = 0
+        self.structs_quarantined = 0
         self.compaction_seconds = Histogram(_JOB_BOUNDS)
         # Memory, by what it is for
         self.memory_bytes = Labelled(dict.fromkeys(MemoryKind, 0))

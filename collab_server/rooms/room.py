@@ -111,7 +111,7 @@ class _Pending:
     several: bool = False
     since: float = 0.0
 
-    def add(self, accepted: Accepted, *, author: Member | None, user: str, now: float) -> None:
+    def add(self, accepted: Accepted, *, author: Member | None, user: str | None, now: float) -> None:
         if not self.runs and not self.deletes:
             self.since = now
             self.author = author
@@ -119,7 +119,8 @@ class _Pending:
             self.several = True
         self.runs += accepted.runs
         self.deletes += accepted.deletes
-        self.authors.setdefault(user, set()).update([run.client for run in accepted.runs])
+        if user is not None:
+            self.authors.setdefault(user, set()).update([run.client for run in accepted.runs])
 
     @property
     def empty(self) -> bool:
@@ -235,6 +236,12 @@ class Room:
         self._check_size(update, size_bytes)
         if update.depth or self._deep:
             self._check_depth(update)
+
+    def delete(self, ranges: Sequence[ClockRange], *, now: float) -> None:
+        """Delete what nobody asked to have deleted: the delta has no author, and everybody gets it."""
+        accepted = self._index.integrate(Update((), ranges))
+        if accepted.deletes:
+            self._pending.add(accepted, author=None, user=None, now=now)
 
     def _ask_again(self) -> list[Member]:
         """Those whose deletions may now name something known. A client sends them in step 2 alone."""

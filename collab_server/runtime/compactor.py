@@ -9,8 +9,9 @@ point, the next start finds everything.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import structlog
 from collab_storage import Base, Bases, Journal, StorageError, StreamKey
@@ -18,8 +19,9 @@ from collab_storage import Base, Bases, Journal, StorageError, StreamKey
 from collab_server.errors import InvalidUpdate
 from collab_server.observability.events import Event
 from collab_server.observability.metrics import Metrics
-from collab_server.rooms.room import Room
+from collab_server.rooms.room import Room, Snapshot
 from collab_server.runtime.base_cache import BaseCache
+from collab_server.runtime.offenders import NotFound, Offender, Search
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.types import DOCUMENT_STREAM, RoomKey
@@ -27,12 +29,34 @@ from collab_server.updates import BaseHead, Index
 
 _log = structlog.get_logger(__name__)
 
+#: Compactions under way, of which the lane does one; beside them those that somebody waits for.
+_AT_ONCE = 8
+
 #: Writes the base of a room as it was at a version, from so many bytes; raises CompactionError.
 Compact = Callable[[RoomKey, int, int], Awaitable[None]]
 
 
 class CompactionError(Exception):
-    """No base was made, or not the one that was wanted. Nothing is lost: the journal has everything."""
+    """No base was made, or not the one that was wanted. Nothing is lost: the journal has everything.
+
+    `by_content` says that what was read may be at fault.
+    """
+
+    def __init__(self, text: str, *, by_content: bool = False) -> None:
+        super().__init__(text)
+        self.by_content = by_content
+
+
+class Repair(Protocol):
+    """What can be done about a document that cannot be compacted. Raises CompactionError."""
+
+    async def without(self, offenders: Sequence[Offender], key: RoomKey, upto: int, size_bytes: int) -> None:
+        """As `Compact`, without the content of these structs. Their rows go into quarantine."""
+
+    async def passes(
+        self, offenders: Sequence[Offender], key: RoomKey, upto: int, size_bytes: int, *, alone: bool
+    ) -> bool:
+        """Whether that would succeed; `alone` leaves only the types of all rows but the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +95,9 @@ class Compactor:
         policy: CompactionPolicy,
         metrics: Metrics,
         tasks: TaskOwner,
+        repair: Repair | None = None,
     ) -> None:
+        self._repair = repair
         self._compact = compact
         self._bases = bases
         self._cache = cache
@@ -80,6 +106,7 @@ class Compactor:
         self._metrics = metrics
         self._tasks = tasks
         self._running: dict[RoomRunner, asyncio.Task[None]] = {}
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         #: Per room the failures in a row and the loop time before which it is not tried again.
         self._failures: dict[RoomKey, tuple[int, float]] = {}
 
@@ -100,20 +127,25 @@ class Compactor:
     def audit(self, runner: RoomRunner) -> None:
         """Compact at once: somebody waits for it."""
         if runner not in self._running:
-            self._run_now(runner)
+            self._run_now(runner, self._attempt(runner))
 
     def _start(self, runner: RoomRunner) -> None:
         _, not_before = self._failures.get(runner.key, (0, 0.0))
         if runner not in self._running and asyncio.get_running_loop().time() >= not_before:
-            self._run_now(runner)
+            self._run_now(runner, self._in_turn(runner))
 
-    def _run_now(self, runner: RoomRunner) -> None:
-        self._running[runner] = self._tasks.start(self._run(runner), name=f"compact {runner.key}")
+    async def _in_turn(self, runner: RoomRunner) -> None:
+        """When a school's day ends a thousand rooms come at once; the queue of the workers is shorter."""
+        async with self._turns:
+            await self._attempt(runner)
 
-    async def _run(self, runner: RoomRunner) -> None:
+    def _run_now(self, runner: RoomRunner, work: Coroutine[Any, Any, None]) -> None:
+        self._running[runner] = self._tasks.start(self._run(runner, work), name=f"compact {runner.key}")
+
+    async def _run(self, runner: RoomRunner, work: Coroutine[Any, Any, None]) -> None:
         done = False
         try:
-            await self._attempt(runner)
+            await work
             self._failures.pop(runner.key, None)
             done = True
         except (CompactionError, StorageError, InvalidUpdate) as error:
@@ -125,14 +157,19 @@ class Compactor:
     async def _attempt(self, runner: RoomRunner) -> None:
         started = asyncio.get_running_loop().time()
         snapshot = await runner.snapshot()
-        version = snapshot.version
         if runner.lost:
             return
-        await self._compact(runner.key, version, runner.room.document_bytes)
+        try:
+            await self._compact(runner.key, snapshot.version, runner.room.document_bytes)
+        except CompactionError as error:
+            if not error.by_content or self._repair is None:
+                raise
+            snapshot = await self._compact_without_offenders(runner, self._repair, snapshot, error)
+        version = snapshot.version
         base = await self._bases.newest(runner.key.tenant, runner.key.room)
         if base is None or base.offset != version:
             raise CompactionError(f"the worker made no base of version {version}")
-        head = await asyncio.to_thread(_checked, base, snapshot.index)
+        head = await self._head(base, snapshot.index)
         if runner.lost:
             return
         if (former := runner.readers.stored) is not None:
@@ -140,9 +177,7 @@ class Compactor:
         runner.rebase(base, head, snapshot)
         self._metrics.compactions += 1
         self._metrics.compaction_seconds.observe(asyncio.get_running_loop().time() - started)
-        key = StreamKey(runner.key.tenant, runner.key.room, DOCUMENT_STREAM)
-        await self._journal.remove(key, upto=version)
-        await self._bases.drop_older(runner.key.tenant, runner.key.room, than=version)
+        await self.clean_up(runner.key, version)
         _log.info(
             Event.ROOM_COMPACTED,
             room=str(runner.key),
@@ -150,6 +185,58 @@ class Compactor:
             bytes=base.size_bytes,
             structs=head.structs,
         )
+
+    async def _compact_without_offenders(
+        self, runner: RoomRunner, repair: Repair, snapshot: Snapshot, error: CompactionError
+    ) -> Snapshot:
+        """Find the structs that the compaction failed on, delete their content for everybody as an edit of
+        the room, and compact without it. So the room, its clients and the base agree. What the room had then.
+        """
+        key, upto, size = runner.key, snapshot.version, runner.room.document_bytes
+
+        async def trial(upto: int, offenders: Sequence[Offender], *, alone: bool = False) -> bool:
+            return await repair.passes(offenders, key, upto, size, alone=alone)
+
+        stream = StreamKey(key.tenant, key.room, DOCUMENT_STREAM)
+        after = runner.room.base_version
+        try:
+            found = await Search(trial, self._journal, stream, after=after, upto=upto).run()
+        except NotFound as nothing:
+            raise CompactionError(f"{error}; {nothing}") from error
+        if not found or runner.lost or runner.closed:
+            raise error
+        runner.delete([offender.clocks for offender in found])
+        snapshot = await runner.snapshot()
+        await repair.without(found, key, snapshot.version, size)
+        self._metrics.structs_quarantined += len(found)
+        _log.error(
+            Event.STRUCTS_QUARANTINED,
+            room=str(key),
+            offsets=sorted({offender.offset for offender in found}),
+            structs=len(found),
+            cause=str(error),
+        )
+        return snapshot
+
+    async def _head(self, base: Base, index: Index) -> BaseHead:
+        """The head of a base that the room may take. Raises CompactionError."""
+        try:
+            return await asyncio.to_thread(_checked, base, index)
+        except (CompactionError, InvalidUpdate):
+            # The next start would take it for the newest.
+            await self._bases.drop(base)
+            raise
+
+    async def clean_up(self, key: RoomKey, version: int) -> None:
+        """Drop what the base of a version made superfluous. Failing costs room on the disk, nothing else:
+        the next compaction or the next opening of the room does it again.
+        """
+        try:
+            await self._journal.remove(StreamKey(key.tenant, key.room, DOCUMENT_STREAM), upto=version)
+            await self._bases.drop_older(key.tenant, key.room, than=version)
+        except StorageError as error:
+            self._metrics.cleanups_failed += 1
+            _log.warning(Event.CLEANUP_FAILED, room=str(key), version=version, error=str(error))
 
     def _failed(self, key: RoomKey, error: Exception) -> None:
         failures, _ = self._failures.get(key, (0, 0.0))

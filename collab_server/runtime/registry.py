@@ -11,7 +11,16 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import structlog
-from collab_storage import Base, Bases, Journal, Record, StorageError, StreamKey, decode_authors
+from collab_storage import (
+    Base,
+    Bases,
+    Journal,
+    Record,
+    StorageError,
+    StreamKey,
+    UnreadableError,
+    decode_authors,
+)
 
 from collab_server.clock import Clock
 from collab_server.errors import InvalidUpdate, RoomUnavailable
@@ -141,7 +150,7 @@ class Registry:
         finally:
             del self._opening[key]
 
-    def _add(self, key: RoomKey, room: Room, stored: Base | None) -> RoomRunner:
+    def _add(self, key: RoomKey, room: Room, stored: Base | None, unfinished: bool) -> RoomRunner:
         runner = RoomRunner(
             key,
             room,
@@ -161,13 +170,18 @@ class Registry:
         self._metrics.rooms_open = len(self._rooms)
         self._metrics.rooms_loaded += 1
         self._linger(runner, at_least_seconds=_FIRST_LINGER_SECONDS)
+        if unfinished:
+            cleaning = self._compactor.clean_up(key, room.base_version)
+            self._tasks.start(cleaning, name=f"clean up {key}")
         _log.info(Event.ROOM_OPENED, room=str(key), version=room.version, bytes=room.document_bytes)
         return runner
 
-    async def _load(self, key: RoomKey) -> tuple[Room, Base | None]:
-        """The room, and the base that its tail follows on, of which only the head is read."""
+    async def _load(self, key: RoomKey) -> tuple[Room, Base | None, bool]:
+        """The room, the base that its tail follows on, of which only the head is read, and whether the
+        journal still has records that the base covers.
+        """
         held_head = await self._journal.head(StreamKey(key.tenant, key.room, HELD_STREAM)) or 0
-        stored = await self._bases.newest(key.tenant, key.room)
+        stored, unfinished = await self._base(key)
         if stored is None:
             room = Room(self._policy.limits, held_head=held_head)
         else:
@@ -175,9 +189,14 @@ class Registry:
             room = Room(self._policy.limits, base=head, version=stored.offset, held_head=held_head)
         slices = Slices()  # so that a long document does not hold up the other rooms
         async for record in self._records(key, DOCUMENT_STREAM, after=room.version):
+            if record.offset > room.version + 1:
+                raise RoomUnavailable(f"the base up to record {record.offset - 1} is missing")
             if not room.restore_delta(record.offset, scan(record.data, STORED_LIMITS)):
                 raise RoomUnavailable(f"record {record.offset} does not follow from the ones before it")
             await slices.pause()
+        last = await self._journal.head(StreamKey(key.tenant, key.room, DOCUMENT_STREAM)) or 0
+        if last > room.version:
+            raise RoomUnavailable(f"the base up to record {last} is missing")
         now, wall = asyncio.get_running_loop().time(), self._clock.wall()
         async for record in self._records(key, HELD_STREAM):
             age = max(0.0, wall - record.time)
@@ -190,7 +209,27 @@ class Registry:
                 expires_at=now + self._policy.limits.held_seconds - age,
             )
             await slices.pause()
-        return room, stored
+        return room, stored, unfinished
+
+    async def _base(self, key: RoomKey) -> tuple[Base | None, bool]:
+        """The base that a room goes on from, and whether its compaction was interrupted.
+
+        That is so while the journal has a record that the base covers. Perhaps nobody has read the base back
+        then, so it is done here; a damaged one is dropped, since what it was made of is still there.
+        """
+        while (base := await self._bases.newest(key.tenant, key.room)) is not None:
+            stream = StreamKey(key.tenant, key.room, DOCUMENT_STREAM)
+            first = await self._journal.read(stream, max_bytes=1)
+            if not first or first[0].offset > base.offset:
+                return base, False
+            try:
+                await self._bases.check(base)
+            except UnreadableError as error:
+                _log.error(Event.BASE_DROPPED, room=str(key), version=base.offset, error=str(error))
+                await self._bases.drop(base)
+            else:
+                return base, True
+        return None, False
 
     async def _records(self, key: RoomKey, stream: str, *, after: int = -1) -> AsyncIterator[Record]:
         stream_key = StreamKey(key.tenant, key.room, stream)

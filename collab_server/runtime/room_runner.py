@@ -8,7 +8,7 @@ nothing else can run between reading and acting.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -31,7 +31,7 @@ from collab_server.runtime.connection import Frame
 from collab_server.runtime.persister import Persister, Removal
 from collab_server.runtime.readers import Readers
 from collab_server.runtime.tasks import TaskOwner
-from collab_server.types import DOCUMENT_STREAM, HELD_STREAM, RoomKey
+from collab_server.types import DOCUMENT_STREAM, HELD_STREAM, ClockRange, RoomKey
 from collab_server.updates import BaseHead, Update
 
 if TYPE_CHECKING:
@@ -321,6 +321,11 @@ class RoomRunner:
                 waiter.set_result(None)
 
     # --- compaction ---
+
+    def delete(self, ranges: Sequence[ClockRange]) -> None:
+        """Delete content for everybody, as an edit that is nobody's, and send it at once."""
+        self.room.delete(ranges, now=self._loop.time())
+        self._flush_pending()
 
     def rebase(self, stored: Base, head: BaseHead, snapshot: Snapshot) -> None:
         """Go on from a base that was made of a snapshot."""

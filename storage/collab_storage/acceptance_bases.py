@@ -205,6 +205,33 @@ class BasesAcceptance:
                 assert await bases.newest(TENANT, ROOM) == (written[-1] if left else None)
             assert await bases.verify() == []
 
+    async def test_one_that_is_dropped_gives_way_to_the_one_before_it(self) -> None:
+        async with self.opened() as bases:
+            older, newest = self.write(bases, 3), self.write(bases, 7)
+            elsewhere = self.write(bases, 7, room="other")
+            for _ in range(2):
+                await bases.drop(newest)
+                assert await bases.newest(TENANT, ROOM) == older
+            assert await self.is_gone(bases, newest)
+            assert await bases.newest(TENANT, "other") == elsewhere
+
+    async def test_dropping_leaves_another_of_equal_offset(self) -> None:
+        async with self.opened() as bases:
+            replaced, there = self.write(bases, 3, b"one"), self.write(bases, 3, b"two")
+            await bases.drop(replaced)
+            assert await bases.newest(TENANT, ROOM) == there
+
+    async def test_a_base_that_is_as_it_was_written_passes_the_check(self) -> None:
+        async with self.opened() as bases:
+            base = self.write(bases, 3, make_data(CHUNK_BYTES + 5))
+            await bases.check(base)
+            await bases.drop(base)
+            try:
+                await bases.check(base)
+            except GoneError:
+                return
+            raise AssertionError("a dropped base passes the check")
+
     async def test_numbers_are_never_used_again(self) -> None:
         async with self.opened() as bases:
             seen = {self.write(bases, 1).id}

@@ -97,6 +97,12 @@ class Bases(Protocol):
     async def drop_older(self, tenant: str, room: str, *, than: int) -> None:
         """Drop the bases of a room that cover less than offset `than`. Repeatable."""
 
+    async def check(self, base: Base) -> None:
+        """Read all of a base anew. Raises UnreadableError if it is not as it was written, GoneError."""
+
+    async def drop(self, base: Base) -> None:
+        """Drop one base, which nobody may use; the newest is then the one before it. Repeatable."""
+
     async def rooms(self, tenant: str, prefix: str = "", *, after: str = "", limit: int = 1000) -> list[str]:
         """Names of rooms with a base that begin with `prefix`, as `Journal.rooms` lists its own."""
 

@@ -101,6 +101,12 @@ class MemoryBases:
             if base.offset < than:
                 del self._held[base.id]
 
+    async def check(self, base: Base) -> None:
+        self._find(base)
+
+    async def drop(self, base: Base) -> None:
+        self._held.pop(base.id, None)
+
     async def rooms(self, tenant: str, prefix: str = "", *, after: str = "", limit: int = 1000) -> list[str]:
         names = {held.base.room for held in self._held.values() if held.base.tenant == tenant}
         return sorted(name for name in names if name.startswith(prefix) and name > after)[:limit]

@@ -11,9 +11,10 @@ from random import Random
 
 from collab_server.rooms.limits import RoomLimits
 from collab_server.rooms.member import Member
-from collab_server.rooms.room import Room
+from collab_server.rooms.room import Room, Snapshot
 from collab_server.types import Identity, StateVector
-from collab_server.updates import STORED_LIMITS, decode_state_vector, scan
+from collab_server.updates import STORED_LIMITS, Base, BaseHead, decode_state_vector, scan
+from collab_server.updates.compaction import Compacted, compact
 from tests.oracle.yrs import Editor
 
 Message = tuple[str, bytes]
@@ -22,8 +23,10 @@ STEP_1, STEP_2, UPDATE = "step 1", "step 2", "update"
 
 @dataclass(slots=True)
 class Journal:
-    """What was committed, and what a kill would lose. Held rows by offset."""
+    """What was committed, and what a kill would lose. Held rows by offset; `deltas` follow on the base."""
 
+    base: Compacted | None = None
+    base_version: int = 0
     deltas: list[bytes] = field(default_factory=list)
     held: dict[int, bytes] = field(default_factory=dict)
     uncommitted: list[tuple[str, int, bytes]] = field(default_factory=list)
@@ -48,6 +51,7 @@ class Server:
         self.sessions: dict[Member, Client] = {}
         self.at_head: list[Member] = []
         self._names = 0
+        self._compacting: tuple[Snapshot, Compacted] | None = None
 
     def join(self, client: Client) -> Member:
         self._names += 1
@@ -66,7 +70,7 @@ class Server:
         kind, body = message
         if kind == STEP_1:
             self.flush()
-            self._send(member, STEP_2, b"".join(self.room.step_2(decode_state_vector(body))))
+            self._send(member, STEP_2, self.step_2(decode_state_vector(body)))
             if member not in self.at_head:
                 self.at_head.append(member)
             return
@@ -88,6 +92,32 @@ class Server:
                     self._send(member, UPDATE, delta.update)
         self._save_held()
 
+    def step_2(self, state_vector: StateVector) -> bytes:
+        """What a client at a state vector lacks, out of base and tail."""
+        made = self.journal.base
+        base = None if made is None else Base(made.table, [made.data])
+        return b"".join(self.room.step_2(state_vector, base))
+
+    def begin_compaction(self) -> None:
+        """What a worker makes of all that is saved; editing goes on before it is taken."""
+        self.flush()
+        self.journal.commit()
+        snapshot, former = self.room.snapshot(), self.journal.base
+        made = compact([*([former.data] if former else []), *self.journal.deltas])
+        assert made.head.state == snapshot.index.state
+        assert made.head.deletes == snapshot.index.deletes
+        self._compacting = snapshot, made
+
+    def finish_compaction(self) -> None:
+        """Go on from the base that was made, and drop the rows that it covers."""
+        if self._compacting is None:
+            return
+        (snapshot, made), self._compacting = self._compacting, None
+        self.room.rebase(_head(made), snapshot)
+        journal = self.journal
+        del journal.deltas[: snapshot.version - journal.base_version]
+        journal.base, journal.base_version = made, snapshot.version
+
     def restart(self, *, kill: bool) -> None:
         """A new process on the same journal; killed, the old one loses what was not committed."""
         if kill:
@@ -99,6 +129,7 @@ class Server:
             client.disconnected()
         self.sessions.clear()
         self.at_head.clear()
+        self._compacting = None
         self.room = restored(self.journal)
         self.flush()
 
@@ -113,11 +144,18 @@ class Server:
         self.sessions[member].inbox.append((kind, body))
 
 
+def _head(made: Compacted) -> BaseHead:
+    """As it is read back: a room takes it over."""
+    return BaseHead.decode(made.head.encode())
+
+
 def restored(journal: Journal) -> Room:
     """The room that a new process makes of a journal. Every delta must follow from those before it."""
-    room = Room(RoomLimits(), held_head=max(journal.held, default=0))
+    base = None if journal.base is None else _head(journal.base)
+    first = journal.base_version
+    room = Room(RoomLimits(), base=base, version=first, held_head=max(journal.held, default=0))
     for at, data in enumerate(journal.deltas):
-        assert room.restore_delta(at + 1, scan(data, STORED_LIMITS)), "a delta does not follow"
+        assert room.restore_delta(first + at + 1, scan(data, STORED_LIMITS)), "a delta does not follow"
     for offset, data in sorted(journal.held.items()):
         update = scan(data, STORED_LIMITS)
         room.restore_held(offset, update, user="", size_bytes=len(data), now=0.0, expires_at=600.0)

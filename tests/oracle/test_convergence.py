@@ -71,6 +71,14 @@ class ConvergenceMachine(RuleBasedStateMachine):
     def commit(self) -> None:
         self.server.journal.commit()
 
+    @rule()
+    def begin_compaction(self) -> None:
+        self.server.begin_compaction()
+
+    @rule()
+    def finish_compaction(self) -> None:
+        self.server.finish_compaction()
+
     @rule(kill=st.booleans())
     def restart(self, kill: bool) -> None:
         self.server.restart(kill=kill)
@@ -79,7 +87,7 @@ class ConvergenceMachine(RuleBasedStateMachine):
     @rule()
     def rest(self) -> None:
         settle(self.server, self.clients)
-        joiner = reader([b"".join(self.server.room.step_2({}))])
+        joiner = reader([self.server.step_2({})])
         for client in self.clients:
             assert client.editor.seen() == joiner.seen()
             assert state_of(client.editor) == state_of(joiner)
@@ -88,7 +96,7 @@ class ConvergenceMachine(RuleBasedStateMachine):
     def _ask_yjs(self) -> None:
         if self.judge is None:
             return
-        wholes = [b"".join(self.server.room.step_2({}))] + [client.editor.whole() for client in self.clients]
+        wholes = [self.server.step_2({})] + [client.editor.whole() for client in self.clients]
         answers = [self.judge.ask(ask="load", updates=[text_of(whole)]) for whole in wholes]
         assert len({answer["text"] for answer in answers}) == 1
         assert all(answer["state"] == answers[0]["state"] for answer in answers)

@@ -68,6 +68,24 @@ async def test_worlds_whose_rooms_are_unloaded_at_once(tmp_path: Path, oracle_mo
     await play_in_lanes(range(1000, 1008), lambda number: our_server(tmp_path / str(number), env=env))
 
 
+#: A room is compacted after every few edits, and again when it is unloaded.
+COMPACTING = {"COLLAB_ROOMS__COMPACT_TAIL_BYTES": "300", "COLLAB_ROOMS__LINGER_SECONDS": "0.02"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+async def test_worlds_whose_rooms_are_compacted_all_the_time(tmp_path: Path, oracle_modules: Path) -> None:
+    await play_in_lanes(range(4000, 4006), lambda number: our_server(tmp_path / str(number), env=COMPACTING))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+async def test_a_hundred_worlds_whose_rooms_are_compacted(tmp_path: Path, oracle_modules: Path) -> None:
+    await play_in_lanes(
+        chosen(range(5000, 5100)), lambda number: our_server(tmp_path / str(number), env=COMPACTING)
+    )
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 async def test_three_hundred_worlds(tmp_path: Path, oracle_modules: Path) -> None:

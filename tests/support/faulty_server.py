@@ -2,7 +2,8 @@
 
 Run as `python tests/support/faulty_server.py FAULT serve …`. Replaces one public method before the command
 line runs; nothing of this is in the product. With FAULT_TRIGGER in the environment, a fault of the journal
-begins when there is a file of that name; FAULT_SECONDS is how long a slow commit takes.
+begins when there is a file of that name; FAULT_SECONDS is how long a slow commit takes. `compaction` is
+killed once at FAULT_STEP, or has its workers choke; see `faulty_jobs.py`.
 """
 
 from __future__ import annotations
@@ -11,15 +12,21 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from collab_storage import Record, StorageError, UnavailableError
-from collab_storage.sqlite import SqliteJournal
+from collab_storage.sqlite import SqliteBases, SqliteJournal
 from collab_storage.sqlite.writer import Writer
 
 from collab_server.cli import main
+from collab_server.config import WorkerSettings
+from collab_server.observability.metrics import Metrics
+from collab_server.runtime.in_worker import CompactInWorker
 from collab_server.runtime.persister import Owner, Persister
+from collab_server.runtime.room_runner import RoomRunner
+from collab_server.runtime.workers import Workers
 
 #: How long after its acknowledgement a lying disk really has the rows.
 LATE_SECONDS = 0.1
@@ -111,6 +118,41 @@ def hang_in_the_disk() -> None:
     Writer.append = hanging  # type: ignore[method-assign]
 
 
+def stop_compaction() -> None:
+    """The server is killed at FAULT_STEP, here or by its worker; or the worker is, or fails."""
+    # Not at the top: the module changes what the jobs of its process do.
+    from tests.support.faulty_jobs import STEP, stopped_at
+
+    started = Workers.__init__
+
+    def with_other_jobs(self: Workers, settings: WorkerSettings, metrics: Metrics, *, scratch: Path) -> None:
+        started(self, settings, metrics, scratch=scratch, table="tests.support.faulty_jobs")
+
+    Workers.__init__ = with_other_jobs  # type: ignore[method-assign]
+    CompactInWorker.without = _stopped("job", CompactInWorker.without)  # type: ignore[method-assign]
+    RoomRunner.rebase = stopped_at("rebase", RoomRunner.rebase)  # type: ignore[method-assign]
+    SqliteJournal.remove = _stopped("remove", SqliteJournal.remove)  # type: ignore[method-assign]
+    SqliteBases.drop_older = _stopped("drop", SqliteBases.drop_older)  # type: ignore[method-assign]
+    if STEP == "remove fails":
+        SqliteJournal.remove = _failing  # type: ignore[method-assign]
+
+
+def _stopped(name: str, function: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+    from tests.support.faulty_jobs import end_server
+
+    async def stopping(*arguments: Any, **more: Any) -> Any:
+        end_server(f"before {name}")
+        found = await function(*arguments, **more)
+        end_server(f"after {name}")
+        return found
+
+    return stopping
+
+
+async def _failing(*arguments: Any, **more: Any) -> None:
+    raise UnavailableError("the disk refuses to remove anything")
+
+
 class _Deaf:
     """In place of an owner that was told already."""
 
@@ -128,6 +170,7 @@ FAULTS = {
     "stuck-commit": never_commit,
     "failing-commit": fail_to_commit,
     "hanging-disk": hang_in_the_disk,
+    "compaction": stop_compaction,
 }
 
 

@@ -5,7 +5,7 @@
 
 from collab_storage.sqlite.bases import SqliteBases
 from collab_storage.sqlite.bases_reader import BasesReader, read_back, reading_bases
-from collab_storage.sqlite.bases_writer import quarantine, write_base
+from collab_storage.sqlite.bases_writer import quarantine, withdraw_base, write_base
 from collab_storage.sqlite.database import Synchronous
 from collab_storage.sqlite.journal import SqliteJournal
 from collab_storage.sqlite.readonly import look_into
@@ -21,5 +21,6 @@ __all__ = [
     "read_back",
     "read_records",
     "reading_bases",
+    "withdraw_base",
     "write_base",
 ]

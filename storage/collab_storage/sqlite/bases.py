@@ -16,9 +16,9 @@ from pathlib import Path
 from collab_storage.bases import Base, Quarantined
 from collab_storage.errors import StorageError
 from collab_storage.records import Damage
-from collab_storage.sqlite.bases_reader import BasesReader
+from collab_storage.sqlite.bases_reader import BasesReader, read_back
 from collab_storage.sqlite.bases_verify import verify_bases
-from collab_storage.sqlite.bases_writer import delete_room, drop_older, purge
+from collab_storage.sqlite.bases_writer import delete_room, drop_base, drop_older, purge
 from collab_storage.sqlite.database import (
     BASES,
     Synchronous,
@@ -65,6 +65,14 @@ class SqliteBases:
 
     async def drop_older(self, tenant: str, room: str, *, than: int) -> None:
         await self._change(partial(drop_older, path=self._path, tenant=tenant, room=room, than=than))
+
+    async def check(self, base: Base) -> None:
+        """As the port says, on a connection of its own: a large base takes long, and other reads go on."""
+        self._reader()
+        await asyncio.to_thread(read_back, self._path, base)
+
+    async def drop(self, base: Base) -> None:
+        await self._change(partial(drop_base, path=self._path, base=base))
 
     async def rooms(self, tenant: str, prefix: str = "", *, after: str = "", limit: int = 1000) -> list[str]:
         thread, reader = self._reader()

@@ -126,6 +126,18 @@ def drop_older(connection: sqlite3.Connection, *, path: Path, tenant: str, room:
         _drop_bases(connection, tenant, room, first=0, last=than - 1)
 
 
+def withdraw_base(path: str | Path, base: Base, *, synchronous: Synchronous = "full") -> None:
+    """Drop a base that its writer found to be damaged, before anybody relies on it. Repeatable."""
+    with _beside_the_server(Path(path), synchronous) as connection, translated(str(path)):
+        _drop_base(connection, base)
+
+
+def drop_base(connection: sqlite3.Connection, *, path: Path, base: Base) -> None:
+    """See `Bases.drop`; the bytes go with `purge`."""
+    with _transaction(connection, path), translated(str(path)):
+        _drop_base(connection, base)
+
+
 def delete_room(connection: sqlite3.Connection, *, path: Path, tenant: str, room: str) -> None:
     """See `Bases.delete_room`; the bytes of the bases go with `purge`."""
     with _transaction(connection, path), translated(str(path)):
@@ -139,6 +151,12 @@ def _drop_bases(connection: sqlite3.Connection, tenant: str, room: str, *, first
     sql = "FROM bases WHERE tenant=? AND room=? AND offset BETWEEN ? AND ?"
     connection.execute(f"INSERT INTO purges (base_id) SELECT id {sql}", which)
     connection.execute(f"DELETE {sql}", which)
+
+
+def _drop_base(connection: sqlite3.Connection, base: Base) -> None:
+    """The same for one, by number: another of equal offset may have taken its place."""
+    connection.execute("INSERT INTO purges (base_id) SELECT id FROM bases WHERE id=?", (base.id,))
+    connection.execute("DELETE FROM bases WHERE id=?", (base.id,))
 
 
 def purge(connection: sqlite3.Connection, *, path: Path) -> bool:

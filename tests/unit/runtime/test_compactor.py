@@ -178,8 +178,30 @@ async def test_a_base_that_lacks_something_is_not_taken(world: World) -> None:
     await world.persister.saved()
     ann.write("y" * 200)
     await until(lambda: world.metrics.compactions_failed == 1)
+    await until(lambda: not world.tasks.running("compact"))
     assert await offsets(world) == [1, 2], "no row goes"
+    assert await world.bases.newest("default", "r") is None, "the next start must not take it either"
     assert runner(world).room.base_version == 0
+
+
+async def test_rows_that_cannot_be_removed_cost_nobody_the_base(world: World) -> None:
+    working = world.journal.remove
+
+    async def failing(*_: object, **__: object) -> None:
+        raise UnavailableError("the disk is away")
+
+    world.journal.remove = failing
+    ann = await world.synced()
+    ann.write("x" * 200)
+    await compacted(world)
+    assert world.metrics.cleanups_failed == 1
+    assert world.metrics.compactions_failed == 0
+    assert runner(world).room.base_version == 1
+    assert await offsets(world) == [1]
+    world.journal.remove = working
+    ann.write("y" * 200)
+    await compacted(world, 2)
+    assert await offsets(world) == []
 
 
 async def test_a_room_waits_with_unloading_until_it_is_compacted(world: World) -> None:

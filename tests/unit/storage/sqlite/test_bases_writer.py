@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from collab_storage import CHUNK_BYTES, StorageError, UnavailableError, UnreadableError
 from collab_storage.acceptance_bases import ROOM, TENANT, make_data
-from collab_storage.sqlite import bases_writer, database, read_back, reading_bases
+from collab_storage.sqlite import bases_writer, database, read_back, reading_bases, withdraw_base
 from collab_storage.sqlite.bases_writer import delete_room, drop_older, purge
 from collab_storage.sqlite.database import BASES, open_for_writing
 
@@ -36,6 +36,18 @@ def test_a_base_is_its_rows(path: Path) -> None:
     assert (base.id, base.size_bytes, base.chunks) == (1, 2 * CHUNK_BYTES + 3, 3)
     assert count(path, "chunks") == 4
     read_back(path, base)
+
+
+def test_a_damaged_base_that_is_withdrawn_gives_way_to_the_one_before(path: Path) -> None:
+    older, damaged = write(path, offset=1), write(path, offset=2)
+    change(path, f"UPDATE chunks SET data=x'00' WHERE id={damaged.id * 1048576 + 1}")
+    with pytest.raises(UnreadableError):
+        read_back(path, damaged)
+    for _ in range(2):
+        withdraw_base(path, damaged, synchronous="off")
+    with reading_bases(path) as reader:
+        assert reader.newest(TENANT, ROOM) == older
+    assert count(path, "purges") == 1
 
 
 def test_a_worker_creates_no_file(tmp_path: Path) -> None:
