@@ -9,9 +9,9 @@ point, the next start finds everything.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 from collab_storage import Base, Bases, Journal, StorageError, StreamKey
@@ -127,25 +127,25 @@ class Compactor:
     def audit(self, runner: RoomRunner) -> None:
         """Compact at once: somebody waits for it."""
         if runner not in self._running:
-            self._run_now(runner, self._attempt(runner))
+            self._run_now(runner, self._attempt)
 
     def _start(self, runner: RoomRunner) -> None:
         _, not_before = self._failures.get(runner.key, (0, 0.0))
         if runner not in self._running and asyncio.get_running_loop().time() >= not_before:
-            self._run_now(runner, self._in_turn(runner))
+            self._run_now(runner, self._in_turn)
 
     async def _in_turn(self, runner: RoomRunner) -> None:
         """When a school's day ends a thousand rooms come at once; the queue of the workers is shorter."""
         async with self._turns:
             await self._attempt(runner)
 
-    def _run_now(self, runner: RoomRunner, work: Coroutine[Any, Any, None]) -> None:
+    def _run_now(self, runner: RoomRunner, work: Callable[[RoomRunner], Awaitable[None]]) -> None:
         self._running[runner] = self._tasks.start(self._run(runner, work), name=f"compact {runner.key}")
 
-    async def _run(self, runner: RoomRunner, work: Coroutine[Any, Any, None]) -> None:
+    async def _run(self, runner: RoomRunner, work: Callable[[RoomRunner], Awaitable[None]]) -> None:
         done = False
         try:
-            await work
+            await work(runner)
             self._failures.pop(runner.key, None)
             done = True
         except (CompactionError, StorageError, InvalidUpdate) as error:
