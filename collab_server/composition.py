@@ -29,6 +29,7 @@ from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.compactor import Compactor
 from collab_server.runtime.heartbeat import Heartbeat
+from collab_server.runtime.loop_probe import LoopProbe
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry
 from collab_server.runtime.tasks import TaskOwner
@@ -139,6 +140,8 @@ class Service:
         self.tasks.start(self._persister.run(), name="persister")
         heartbeat = Heartbeat(lambda: self.entrance.sessions, lambda: self.registry, self.metrics)
         self.tasks.start(heartbeat.run(), name="heartbeat")
+        if period := self.settings.latency.loop_probe_seconds:
+            self.tasks.start(LoopProbe(self.metrics, period_seconds=period).run(), name="loop probe")
 
     def open_to(self, front: FrontEnd) -> None:
         """From now on people come in through `front`."""
