@@ -32,6 +32,7 @@ from collab_server.runtime.heartbeat import Heartbeat
 from collab_server.runtime.loop_probe import LoopProbe
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry
+from collab_server.runtime.scanner import Scanner, scan_in_worker
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.runtime.workers import Workers
 
@@ -122,7 +123,12 @@ class Service:
             authenticator=authenticator,
             listen=settings.listen,
             sessions=settings.sessions,
-            limits=parts.scan_limits(settings),
+            scanner=Scanner(
+                parts.scan_limits(settings),
+                inline_bytes=settings.limits.scan_inline_bytes,
+                worker=scan_in_worker(self.workers, parts.large_scan_limits(settings)),
+                tasks=self.tasks,
+            ),
             metrics=self.metrics,
             tasks=self.tasks,
         )

@@ -102,6 +102,17 @@ def scan_limits(settings: Settings) -> ScanLimits:
     )
 
 
+def large_scan_limits(settings: Settings) -> ScanLimits:
+    """For what a worker scans: a client that brings back a whole document must be heard."""
+    limits = settings.limits
+    return ScanLimits(
+        max_blocks=max(limits.max_update_blocks, limits.max_large_update_parts),
+        max_clients=max(limits.max_update_clients, settings.rooms.max_document_clients),
+        max_delete_ranges=max(limits.max_update_delete_ranges, limits.max_large_update_parts),
+        max_depth=limits.max_update_depth,
+    )
+
+
 def gateway_settings(settings: Settings, max_connections: int | None) -> GatewaySettings:
     listen, sessions = settings.listen, settings.sessions
     return GatewaySettings(

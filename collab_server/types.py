@@ -23,6 +23,7 @@ class Job(StrEnum):
 
     COMPACT = "compact"
     PREVIEW = "preview"
+    SCAN = "scan"
 
 
 class Permission(StrEnum):

@@ -285,6 +285,13 @@ class LimitSettings(Section):
     max_update_delete_ranges: Count = Field(
         default=_UPDATE.max_delete_ranges, description="Most deleted ranges in one update."
     )
+    scan_inline_bytes: Count = Field(
+        default=32_768, description="Updates over this are scanned by a worker, while their session waits."
+    )
+    max_large_update_parts: Count = Field(
+        default=4_000_000,
+        description="Most structs, and most deleted ranges, in an update that a worker scans.",
+    )
     max_update_depth: int = Field(
         default=_UPDATE.max_depth,
         ge=1,

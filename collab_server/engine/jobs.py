@@ -17,5 +17,11 @@ def _preview(arguments: Arguments, data: bytes | None) -> Result:
     return preview(arguments)
 
 
+def _scan(arguments: Arguments, data: bytes | None) -> Result:
+    from collab_server.engine.scanning import scan_update
+
+    return scan_update(arguments, data)
+
+
 #: By the names in `collab_server.types.Job`.
-JOBS: dict[str, Job] = {"compact": _compact, "preview": _preview}
+JOBS: dict[str, Job] = {"compact": _compact, "preview": _preview, "scan": _scan}

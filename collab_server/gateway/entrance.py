@@ -19,10 +19,10 @@ from collab_server.protocol.room_names import room_from_path
 from collab_server.runtime.connection import Connection, UpgradeRequest
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry
+from collab_server.runtime.scanner import Scanner
 from collab_server.runtime.session import Session, SessionState
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.types import RoomKey
-from collab_server.updates import ScanLimits
 
 #: Closed for these, a client waits before it is let in again: older ones would be back ten times a second.
 _MISBEHAVIOUR = frozenset({CloseReason.BAD_FRAME, CloseReason.FRAME_TOO_BIG, CloseReason.RATE_LIMITED})
@@ -43,7 +43,7 @@ class Entrance:
         authenticator: Authenticator,
         listen: ListenSettings,
         sessions: SessionSettings,
-        limits: ScanLimits,
+        scanner: Scanner,
         metrics: Metrics,
         tasks: TaskOwner,
     ) -> None:
@@ -52,7 +52,7 @@ class Entrance:
         self._authenticator = authenticator
         self._base_path = listen.base_path
         self._settings = sessions
-        self._limits = limits
+        self._scanner = scanner
         self._metrics = metrics
         self._tasks = tasks
         self._penalties: OrderedDict[_Origin, float] = OrderedDict()
@@ -65,7 +65,7 @@ class Entrance:
             secrets.token_urlsafe(9),
             connection,
             settings=self._settings,
-            limits=self._limits,
+            scanner=self._scanner,
             metrics=self._metrics,
             on_end=self._ended,
         )

@@ -81,8 +81,8 @@ class FastConnection(FrameReceiver):
     """Implements `runtime.connection.Connection`."""
 
     __slots__ = (
-        "_closing_bytes", "_gate", "_handler", "_has_large_parser", "_is_plain", "_large", "_large_until",
-        "_loop", "_on_gone", "_pong_debt", "_pongs", "_reader", "_remote_code", "_settings", "_state",
+        "_closing_bytes", "_gate", "_handler", "_has_large_parser", "_is_full", "_is_plain", "_large",
+        "_large_until", "_loop", "_on_gone", "_pong_debt", "_pongs", "_reader", "_remote_code", "_settings", "_state",
         "_timer", "_transport", "_write",
     )  # fmt: skip
 
@@ -115,6 +115,8 @@ class FastConnection(FrameReceiver):
         self._timer: asyncio.TimerHandle | None = None
         #: A message that is sent in fragments, and what is to follow it.
         self._large: Fragmented | None = None
+        #: Between the transport's `pause_writing` and `resume_writing`.
+        self._is_full = False
         self.batch_pending = False
         self.failure = 0
         self.last_received = loop.time()
@@ -173,7 +175,8 @@ class FastConnection(FrameReceiver):
         if large is None or self._state is not _OPEN:
             return
         left = _LARGE_TURN_BYTES
-        while self._transport.get_write_buffer_size() <= self._settings.write_low_bytes:
+        # Until the transport says that it is full: only then does it say when there is room again.
+        while not self._is_full:
             if left <= 0:
                 self._loop.call_soon(self._go_on)
                 return
@@ -209,10 +212,12 @@ class FastConnection(FrameReceiver):
         return self._transport.get_write_buffer_size() + waiting
 
     def pause_writing(self) -> None:
+        self._is_full = True
         if self._handler is not None and self._state is _OPEN and self._large is None:
             self._handler.writing_paused()
 
     def resume_writing(self) -> None:
+        self._is_full = False
         if self._large is not None:
             self._go_on()
         elif self._handler is not None and self._state is _OPEN:

@@ -167,9 +167,7 @@ class Room:
         Raises InvalidUpdate, and then nothing has changed, if the document would grow too large or too deep;
         NeedsAudit if that has to be found out first.
         """
-        self._check_size(update, size_bytes)
-        if update.depth or self._deep:
-            self._check_depth(update)
+        self.check(update, size_bytes)
         accepted = self._index.integrate(update)
         changed = bool(accepted.runs or accepted.deletes)
         if changed:
@@ -189,6 +187,12 @@ class Room:
         if member.ask(self._gap(accepted.held, update.deletes)):
             ask.append(member)
         return Outcome(changed, bool(accepted.held) and not dropped, ask, dropped)
+
+    def check(self, update: Update, size_bytes: int) -> None:
+        """What `receive` raises, without anything being received."""
+        self._check_size(update, size_bytes)
+        if update.depth or self._deep:
+            self._check_depth(update)
 
     def _ask_again(self) -> list[Member]:
         """Those whose deletions may now name something known. A client sends them in step 2 alone."""

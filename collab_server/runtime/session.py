@@ -25,8 +25,9 @@ from collab_server.rooms.room import NeedsAudit
 from collab_server.runtime.connection import Connection, Frame, LargeMessage
 from collab_server.runtime.marks import MAX_WAITING, Mark, Marks, room_channel_mark, sync_status_mark
 from collab_server.runtime.room_runner import RoomRunner
+from collab_server.runtime.scanner import Scanned, Scanner
 from collab_server.types import Identity, StateVector
-from collab_server.updates import ScanLimits, decode_state_vector, scan
+from collab_server.updates import Update, decode_state_vector
 
 _log = structlog.get_logger(__name__)
 
@@ -52,11 +53,34 @@ class Session:
     """Implements `runtime.connection.MessageHandler`."""
 
     __slots__ = (
-        "_blocked", "_buffered_before", "_bytes_in", "_greeted", "_handlers", "_inbox", "_last_taken",
-        "_limits", "_loop",
-        "_marks", "_may_answer_at", "_messages_in", "_metrics", "_on_end", "_opened_at", "_paused_at",
-        "_pinged_at", "_reason", "_refusals", "_runner", "_settings",
-        "_waiting_step_1", "connection", "id", "last_sent", "member", "state",
+        "_blocked",
+        "_buffered_before",
+        "_bytes_in",
+        "_greeted",
+        "_handlers",
+        "_inbox",
+        "_last_taken",
+        "_loop",
+        "_marks",
+        "_may_answer_at",
+        "_messages_in",
+        "_metrics",
+        "_on_end",
+        "_opened_at",
+        "_parked",
+        "_paused_at",
+        "_pinged_at",
+        "_reason",
+        "_refusals",
+        "_runner",
+        "_scanner",
+        "_settings",
+        "_waiting_step_1",
+        "connection",
+        "id",
+        "last_sent",
+        "member",
+        "state",
     )  # fmt: skip
 
     def __init__(
@@ -65,7 +89,7 @@ class Session:
         connection: Connection,
         *,
         settings: SessionSettings,
-        limits: ScanLimits,
+        scanner: Scanner,
         metrics: Metrics,
         on_end: Callable[[Session], None],
     ) -> None:
@@ -75,7 +99,7 @@ class Session:
         self.connection = connection
         self._runner: RoomRunner | None = None
         self._settings = settings
-        self._limits = limits
+        self._scanner = scanner
         self._metrics = metrics
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
@@ -83,6 +107,8 @@ class Session:
         #: While something is awaited, messages wait in their order and nothing more is read.
         self._blocked = True
         self._inbox: list[bytes] = []
+        #: An update that was scanned and waits, its size, and whether it is a step 2.
+        self._parked: tuple[Update, int, bool] | None = None
         self._messages_in = 0
         self._bytes_in = 0
         self._marks = Marks()
@@ -170,6 +196,7 @@ class Session:
     def _leave(self) -> None:
         self._marks.clear()
         self._blocked = True
+        self._parked = None
         self._inbox.clear()
         if self._runner is not None:
             runner, self._runner = self._runner, None
@@ -203,19 +230,18 @@ class Session:
             self._refuse_update(refusal)
         except BadMessage as error:
             self.close(CloseReason.BAD_FRAME, str(error))
-        except NeedsAudit:
-            self._block(payload)
-            self._room.wait_for_audit(self)
 
-    def _block(self, *first: bytes) -> None:
-        """Keep what comes until `unblock`; it follows after `first`."""
+    def _block(self) -> None:
+        """Keep what comes until `unblock`."""
         self._blocked = True
-        self._inbox[:0] = first
         self.connection.pause_reading()
 
     def unblock(self) -> None:
         """Go on with what has waited, and read again."""
         self._blocked = False
+        parked, self._parked = self._parked, None
+        if parked is not None:
+            self._take_guarded(*parked)
         inbox, self._inbox = self._inbox, []
         for message in inbox:
             # One of them may have to wait again, or end the session; then the rest waits behind it.
@@ -259,17 +285,69 @@ class Session:
         state_vector, self._waiting_step_1 = self._waiting_step_1, None
         self._answer(state_vector)
 
+    # --- updates ---
+
     def _on_step_2(self, body: bytes) -> None:
         self._metrics.updates_received += 1
-        update = scan(body, self._limits)
-        self.member.answered()
-        self._room.receive(self, update, len(body))
-        if self._marks:
-            self.settle_marks()
+        if len(body) > self._scanner.inline_bytes:
+            self._scan_elsewhere(body, step_2=True)
+        else:
+            self._take(self._scanner.scan(body), len(body), step_2=True)
 
     def _on_update(self, body: bytes) -> None:
         self._metrics.updates_received += 1
-        self._room.receive(self, scan(body, self._limits), len(body))
+        if len(body) > self._scanner.inline_bytes:
+            self._scan_elsewhere(body, step_2=False)
+        else:
+            self._take(self._scanner.scan(body), len(body))
+
+    def _scan_elsewhere(self, body: bytes, *, step_2: bool) -> None:
+        """What comes after it waits, so that order and marks hold; nobody else does."""
+        self._block()
+        size = len(body)
+        self._scanner.scan_elsewhere(body, lambda result: self._scanned(result, size, step_2))
+
+    def _scanned(self, result: Scanned, size: int, step_2: bool) -> None:
+        if self._runner is None:
+            return
+        if result is None:
+            self.close(CloseReason.TRY_AGAIN, "The server cannot check so large an update right now.")
+        elif isinstance(result, InvalidUpdate):
+            self._refuse_update(result)
+            self.unblock()
+        else:
+            self._parked = result, size, step_2
+            self.unblock()
+
+    def _take(self, update: Update, size: int, step_2: bool = False) -> None:
+        """Hand a scanned update on, or wait with it. Raises InvalidUpdate."""
+        try:
+            if step_2:
+                self._take_step_2(update, size)
+            else:
+                self._room.receive(self, update, size)
+        except NeedsAudit:
+            self._parked = update, size, step_2
+            self._block()
+            self._room.wait_for_audit(self)
+
+    def _take_step_2(self, update: Update, size: int) -> None:
+        try:
+            # Before it counts as an answer; what is refused is one too.
+            self._room.room.check(update, size)
+        except InvalidUpdate:
+            self.member.answered()
+            raise
+        self.member.answered()
+        self._room.receive(self, update, size)
+        if self._marks:
+            self.settle_marks()
+
+    def _take_guarded(self, update: Update, size: int, step_2: bool) -> None:
+        try:
+            self._take(update, size, step_2)
+        except InvalidUpdate as refusal:
+            self._refuse_update(refusal)
 
     def _on_awareness(self, body: bytes) -> None:
         self._metrics.awareness_frames_received += 1

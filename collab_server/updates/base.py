@@ -7,14 +7,14 @@ own bytes are an ordinary update.
 
 from __future__ import annotations
 
-import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
 from collab_server.types import StateVector
+from collab_server.updates.columns import read_columns, write_columns
 from collab_server.updates.ranges import DeletedRanges
 from collab_server.updates.refusal import malformed
 
@@ -39,7 +39,7 @@ class BaseHead:
     def encode(self) -> bytes:
         borders = [(client, self.deletes.borders(client)) for client in self.deletes.clients]
         deep = sorted(self.deep)
-        return _write_columns(
+        return write_columns(
             ("Q", (_FORMAT, self.structs, self.size_bytes, self.depth)),
             ("Q", self.state.keys()),
             ("I", self.state.values()),
@@ -53,7 +53,7 @@ class BaseHead:
     @classmethod
     def decode(cls, data: bytes) -> BaseHead:
         """Raises InvalidUpdate if it is none of this format."""
-        fixed, clients, clocks, deleted, lengths, borders, deep, deep_clocks = _read_columns(data, "QQIQIIQI")
+        fixed, clients, clocks, deleted, lengths, borders, deep, deep_clocks = read_columns(data, "QQIQIIQI")
         if len(fixed) != 4 or fixed[0] != _FORMAT:
             raise malformed("the head of a base has another format")
         ends = list(accumulate(lengths))
@@ -127,7 +127,7 @@ class BlockTable:
         return Place(self._clocks[at], count - self._before[at], self._bytes[at], last)
 
     def encode(self) -> bytes:
-        return _write_columns(
+        return write_columns(
             ("Q", self._clients), ("I", self._ends), ("I", self._counts),
             ("Q", self._firsts), ("Q", self._lasts), ("I", self._marked),
             ("I", self._clocks), ("Q", self._bytes), ("I", self._before),
@@ -136,7 +136,7 @@ class BlockTable:
     @classmethod
     def decode(cls, data: bytes) -> BlockTable:
         """Raises InvalidUpdate if it is no table."""
-        columns = _read_columns(data, "QIIQQIIQI")
+        columns = read_columns(data, "QIIQQIIQI")
         clients, marks = columns[:6], columns[6:]
         if len({len(column) for column in clients}) > 1 or len({len(column) for column in marks}) > 1:
             raise malformed("the table of a base has columns of different lengths")
@@ -168,32 +168,3 @@ class Base:
             stop = min(end, (number + 1) * size)
             yield memoryview(self.chunks[number])[offset : stop - number * size]
             start = stop
-
-
-def _write_columns(*columns: tuple[str, Iterable[int]]) -> bytes:
-    """Each column behind its length; eight bytes for Q and four for I, little-endian."""
-    parts: list[bytes] = []
-    for code, values in columns:
-        column = array(code, values)
-        if sys.byteorder == "big":
-            column.byteswap()
-        parts += (len(column).to_bytes(8, "little"), column.tobytes())
-    return b"".join(parts)
-
-
-def _read_columns(data: bytes, codes: str) -> list[array[int]]:
-    columns: list[array[int]] = []
-    pos = 0
-    for code in codes:
-        column = array(code)
-        end = pos + 8 + int.from_bytes(data[pos : pos + 8], "little") * column.itemsize
-        if end > len(data):
-            raise malformed("the columns end too early")
-        column.frombytes(data[pos + 8 : end])
-        if sys.byteorder == "big":
-            column.byteswap()
-        columns.append(column)
-        pos = end
-    if pos != len(data):
-        raise malformed("something follows the columns")
-    return columns

@@ -12,6 +12,7 @@ from pycrdt import Doc, Text
 
 from collab_server.clock import SystemClock
 from collab_server.config import ListenSettings, SessionSettings, StorageSettings
+from collab_server.engine.scanning import scan_update
 from collab_server.gateway.auth import OpenAccess
 from collab_server.gateway.entrance import Entrance
 from collab_server.observability.metrics import Metrics
@@ -24,8 +25,10 @@ from collab_server.runtime.connection import Frame, LargeMessage, UpgradeRequest
 from collab_server.runtime.in_process import compact_in_process
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry, RoomPolicy
+from collab_server.runtime.scanner import Scanner
 from collab_server.runtime.session import Session, SessionState
 from collab_server.runtime.tasks import TaskOwner
+from collab_server.runtime.worker_lane import JobResult
 from collab_server.types import RoomKey
 from collab_server.updates import ScanLimits
 
@@ -184,10 +187,30 @@ class Short:
         return page[: -self._leave_out]
 
 
+class Scanning:
+    """A worker that scans here and now; fails or waits when told."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.failure: Exception | None = None
+
+    async def __call__(self, update: bytes) -> JobResult:
+        self.calls += 1
+        await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        return JobResult(*scan_update({}, update))
+
+
 class World:
-    def __init__(self, *, compact_at: int = 1 << 30, limits: RoomLimits | None = None) -> None:
+    def __init__(
+        self, *, compact_at: int = 1 << 30, limits: RoomLimits | None = None, inline_bytes: int = 10_000
+    ) -> None:
         self.journal, self.tasks, self.metrics = GatedJournal(), TaskOwner(), Metrics()
         self.bases = MemoryBases()
+        self.scan_worker = Scanning()
         self.compact = Compacting(self.journal, self.bases)
         cache = BaseCache(self.bases, budget_bytes=10_000, metrics=self.metrics, tasks=self.tasks)
         storage = StorageSettings(commit_interval_seconds=0.001, max_unsaved_bytes=1000)
@@ -219,7 +242,9 @@ class World:
             authenticator=OpenAccess(),
             listen=ListenSettings(),
             sessions=SessionSettings(refusal_delay_seconds=0.01),
-            limits=ScanLimits(),
+            scanner=Scanner(
+                ScanLimits(), inline_bytes=inline_bytes, worker=self.scan_worker, tasks=self.tasks
+            ),
             metrics=self.metrics,
             tasks=self.tasks,
         )
