@@ -82,6 +82,11 @@ class Snapshot:
     depth: int
 
 
+#: Deleted ranges that are encoded in one step: a millisecond or two, and those of one client more.
+_RANGES_AT_ONCE = 1_000
+#: Calls of `expire` after which the encoded ranges are given back if nobody was sent them meanwhile.
+_KEPT_EXPIRIES = 12
+
 _NOTHING_NEW = Outcome()
 _CHANGED = Outcome(changed=True)
 
@@ -136,6 +141,7 @@ class Room:
         self._gone_held: list[int] = []
         #: Those who sent deletions that named unknown clocks.
         self._droppers: set[Member] = set()
+        self._expiries_since_step_2 = 0
         self.awareness = RoomAwareness(limits)
         self.version = self.saved_version = self.base_version = version
 
@@ -315,11 +321,16 @@ class Room:
         """Whether the base's bytes are needed to tell what a client at `state_vector` lacks."""
         return not self._tail.reaches(state_vector)
 
+    def prepare_step_2(self) -> bool:
+        """Do some of the work of the next `step_2`, a few milliseconds of it. Whether nothing is left."""
+        return self._index.deletes.encode_some(_RANGES_AT_ONCE)
+
     def step_2(self, state_vector: StateVector, base: Base | None = None) -> Pieces:
         """All that a client at `state_vector` lacks of what was flushed, and all deleted ranges.
 
         `base` is of `base_version`; see `needs_base`.
         """
+        self._expiries_since_step_2 = 0
         return self._tail.pieces(state_vector, self._index.deletes, base)
 
     # --- compaction ---
@@ -369,7 +380,9 @@ class Room:
         for part in self._held.expired(now):
             self._held.remove(part)
             self._gone_held.append(part.offset)
-        self._index.deletes.forget_encoding()
+        self._expiries_since_step_2 += 1
+        if self._expiries_since_step_2 > _KEPT_EXPIRIES:
+            self._index.deletes.forget_encoding()
         self.awareness.expire(now)
 
     @property

@@ -116,13 +116,25 @@ class DeletedRanges:
         parts = [varint(len(borders))]
         for client in sorted(borders, reverse=True):
             section = encoded.get(client)
-            if section is None:
-                found = borders[client].tolist()
-                section = encoded[client] = encode_ranges(
-                    client, list(zip(found[::2], found[1::2], strict=True))
-                )
-            parts.append(section)
+            parts.append(self._encode_client(client) if section is None else section)
         return b"".join(parts)
+
+    def encode_some(self, most: int) -> bool:
+        """Do a part of the next `encode`: some clients, of about `most` ranges. Whether nothing is left."""
+        left = most
+        for client, borders in self._borders.items():
+            if client not in self._encoded:
+                if left <= 0:
+                    return False
+                self._encode_client(client)
+                left -= len(borders) // 2
+        return True
+
+    def _encode_client(self, client: int) -> bytes:
+        found = self._borders[client].tolist()
+        pairs = list(zip(found[::2], found[1::2], strict=True))
+        section = self._encoded[client] = encode_ranges(client, pairs)
+        return section
 
     def forget_encoding(self) -> None:
         """Give back the memory that `encode` keeps."""
