@@ -10,7 +10,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from bench.generator.scrape import scrape
+from bench.generator.scrape import first_scrape, scrape
 from bench.generator.verify import library_content
 from bench.generator.visitor import FIRST_VISITOR, Visitor
 from bench.plan import STORED_ROOM, Job
@@ -28,7 +28,7 @@ class Cold:
         self.job = job
 
     async def run(self) -> dict[str, object]:
-        before, reading = usage(self.job.server_pid), await scrape(self.job.port)
+        before, reading = usage(self.job.server_pid), await first_scrape(self.job.port)
         first, first_seconds, cpu = await self._join(FIRST_VISITOR)
         await asyncio.sleep(_PAUSE_SECONDS)
         second, second_seconds, _ = await self._join(FIRST_VISITOR + 1)

@@ -14,7 +14,7 @@ from bench.generator.client import Client, join, quiet
 from bench.generator.deliveries import Tally, Window, percentile
 from bench.generator.hub import Hub
 from bench.generator.players import Act, Players, replica_of
-from bench.generator.scrape import Reading, scrape
+from bench.generator.scrape import Reading, first_scrape, scrape
 from bench.generator.sleepers import Sleeper, fall_asleep, wake
 from bench.generator.updates import keystroke, typed_or_stored
 from bench.generator.verify import Content, content_of, sample
@@ -95,7 +95,7 @@ class TypingLoad:
 
     async def _play(self) -> None:
         if self.job.workload.ours_only:
-            self.reading = await scrape(self.job.port)
+            self.reading = await first_scrape(self.job.port)
         started = time.perf_counter() + 0.05
         begins = started + self.job.workload.warmup_seconds
         async with asyncio.TaskGroup() as group:

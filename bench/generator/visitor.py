@@ -16,7 +16,7 @@ import picows
 from bench.generator.codec import read_var_bytes, read_var_uint, var_bytes
 from bench.generator.deliveries import Arrivals
 from bench.generator.dialects import SYNC_STEP_2, SYNC_UPDATE, Y_WEBSOCKET
-from bench.generator.updates import EMPTY_UPDATE, Delta, keystroke, read_sections, read_update
+from bench.generator.updates import EMPTY_UPDATE, Delta, keystroke, read_sections
 
 _BINARY, _CONTINUATION = picows.WSMsgType.BINARY, picows.WSMsgType.CONTINUATION
 _MAX_FRAME_BYTES = 256 << 20
@@ -113,7 +113,8 @@ class Visitor(picows.WSListener):
         body, _ = read_var_bytes(head, at)
         if self._keeps:
             self.updates.append(body)
-        self._take(read_update(body))
+        # Not the deletions: a merged delta has all of the document's.
+        self._take(Delta(read_sections(body, 0, least_client=FIRST_VISITOR)))
 
     def _step_2(self, head: bytes, at: int) -> None:
         self.synced_at = time.perf_counter()
