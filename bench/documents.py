@@ -30,7 +30,7 @@ _LARGE_TEXT = "Every pupil "
 def prepare(traces: Path = TRACES, cache: Path = CACHE) -> Path:
     """Make what is missing in `cache` (some ten seconds, once); return it."""
     cache.mkdir(parents=True, exist_ok=True)
-    _make(cache / "automerge-paper.bin", lambda: paper_update(_trace(traces, "automerge-paper")))
+    _make(cache / "automerge-paper.bin", lambda: read_paper(traces).update(1))
     _make(cache / "large.bin", large_update)
     _make(cache / "friendsforever.json", lambda: _history_json(_trace(traces, "friendsforever")))
     return cache
@@ -70,12 +70,37 @@ class Typed:
     last: int = _NONE
 
 
-def paper_update(trace: dict[str, Any]) -> bytes:
-    """The trace as one Yjs update of client 1, the structs joined where Yjs would join them."""
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """The trace as structs of any one client. `structs` are cut wherever that client's id stands in them."""
+
+    count: int
+    structs: tuple[bytes, ...]
+    deletes: bytes
+
+    def update(self, client: int, root: str = ROOT_NAME) -> bytes:
+        """One Yjs update with all of it, typed by `client` into `root`."""
+        own = var_uint(client)
+        first, *others = self.structs
+        body = own.join((first.replace(var_string(ROOT_NAME), var_string(root), 1), *others))
+        deletes = b"\x01" + own + self.deletes if self.deletes else b"\x00"
+        return b"\x01" + var_uint(self.count) + own + b"\x00" + body + deletes
+
+
+def paper_of(trace: dict[str, Any]) -> Paper:
+    """The structs of a trace, joined where Yjs would join them."""
     typed = _type(trace)
-    structs = [_struct(typed, start, end) for start, end in _joined(typed)]
-    sections = b"\x01" + var_uint(len(structs)) + b"\x01\x00" + b"".join(structs)
-    return sections + _delete_set(typed.deleted)
+    runs = list(_joined(typed))
+    structs = [b""]
+    for start, end in runs:
+        before, *after = _struct(typed, start, end)
+        structs[-1] += before
+        structs += after
+    return Paper(len(runs), tuple(structs), _deleted_ranges(typed.deleted))
+
+
+def read_paper(traces: Path = TRACES) -> Paper:
+    return paper_of(_trace(traces, "automerge-paper"))
 
 
 def _type(trace: dict[str, Any]) -> Typed:
@@ -127,24 +152,27 @@ def _joined(typed: Typed) -> Iterable[tuple[int, int]]:
     yield start, len(typed.characters)
 
 
-def _struct(typed: Typed, start: int, end: int) -> bytes:
+def _struct(typed: Typed, start: int, end: int) -> list[bytes]:
+    """The struct's bytes, cut wherever the client's id belongs."""
     origin, right = typed.origins[start], typed.right_origins[start]
     info = 1 if typed.deleted[start] else 4
-    head = b""
+    references = []
     if origin != _NONE:
         info |= 0x80
-        head += b"\x01" + var_uint(origin)
+        references.append(var_uint(origin))
     if right != _NONE:
         info |= 0x40
-        head += b"\x01" + var_uint(right)
-    if not head:
-        head = b"\x01" + var_string(ROOT_NAME)
+        references.append(var_uint(right))
     text = "".join(typed.characters[start:end])
     content = var_uint(end - start) if typed.deleted[start] else var_string(text)
-    return bytes((info,)) + head + content
+    if not references:
+        return [bytes((info, 1)) + var_string(ROOT_NAME) + content]
+    references[-1] += content
+    return [bytes((info,)), *references]
 
 
-def _delete_set(deleted: list[bool]) -> bytes:
+def _deleted_ranges(deleted: list[bool]) -> bytes:
+    """The client's part of the deletions after its id; nothing if there are none."""
     ranges: list[tuple[int, int]] = []
     for clock, gone in enumerate(deleted):
         if not gone:
@@ -154,9 +182,8 @@ def _delete_set(deleted: list[bool]) -> bytes:
         else:
             ranges.append((clock, 1))
     if not ranges:
-        return b"\x00"
-    body = b"".join(var_uint(clock) + var_uint(length) for clock, length in ranges)
-    return b"\x01\x01" + var_uint(len(ranges)) + body
+        return b""
+    return var_uint(len(ranges)) + b"".join(var_uint(clock) + var_uint(length) for clock, length in ranges)
 
 
 def large_update() -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import random
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +21,8 @@ from bench.systems import Launch, System
 
 _READY_SECONDS = 20.0
 _STOP_SECONDS = 10.0
+#: Where stalls of our server's loop are looked for.
+_PROBED = {"COLLAB_LATENCY__LOOP_PROBE_SECONDS": "0.002"}
 _PORTS = (20_000, 32_000)
 
 
@@ -50,13 +54,23 @@ class Server:
 
 @contextlib.contextmanager
 def running(
-    system: System, scratch: Path, core: int | None, document: Path | None = None
+    system: System,
+    scratch: Path,
+    core: int | None,
+    document: Path | None = None,
+    *,
+    stored: Path | None = None,
 ) -> Iterator[Server]:
-    """Run `system` with its files in `scratch` until the block ends."""
+    """Run `system` with its files in `scratch` until the block ends; `stored` is what it finds there."""
     data = scratch / "data"
-    data.mkdir(parents=True)
+    if stored is None:
+        data.mkdir(parents=True)
+    else:
+        shutil.copytree(stored, data)
     wanted = free_port()
     launch = system.launch(wanted, data, document)
+    if stored is not None:
+        launch = dataclasses.replace(launch, environment=launch.environment | _PROBED)
     log = scratch / "server.log"
     with log.open("wb") as output:
         process = _start(launch, output.fileno(), core)

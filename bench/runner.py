@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench import stored
 from bench.plan import Job, Workload
 from bench.processes import Cores, ServerFailed, running
 from bench.systems import System
 
 RESULTS = Path(__file__).parent / "results"
 SCRATCH = RESULTS / "tmp"
-_RUN_LIMIT_SECONDS = 180.0
+_RUN_LIMIT_SECONDS = 300.0
 
 
 class RunFailed(RuntimeError):
@@ -47,7 +48,9 @@ def _measure(
     system: System, workload: Workload, scratch: Path, cores: Cores, documents: Path, seed: int
 ) -> dict[str, Any]:
     given = None if workload.document == "none" else documents / f"{workload.document}.bin"
-    with running(system, scratch, cores.server, given) as server:
+    megabytes = workload.stored_megabytes
+    directory = stored.prepare(documents, megabytes) if megabytes else None
+    with running(system, scratch, cores.server, given, stored=directory) as server:
         job = Job(
             workload=workload,
             port=server.port,

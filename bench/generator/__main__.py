@@ -12,6 +12,7 @@ from typing import Protocol
 
 import uvloop
 
+from bench.generator.cold import Cold
 from bench.generator.idle import Idle
 from bench.generator.replay import Replay
 from bench.generator.storm import Storm
@@ -30,6 +31,7 @@ async def play(job: Job) -> dict[str, object]:
         "storm": Storm,
         "idle": Idle,
         "replay": Replay,
+        "cold": Cold,
     }
     return await loads[job.workload.kind](job).run()
 

@@ -53,7 +53,8 @@ class Players:
 
     def _make(self, number: int, room: int) -> Client:
         client = _FIRST_CLIENT_ID + number
-        place = Place(self.job.port, DIALECTS[self.job.dialect], f"room-{room}", client)
+        name = self.job.workload.room_of_class or f"room-{room}"
+        place = Place(self.job.port, DIALECTS[self.job.dialect], name, client)
         return Client(place, self.hub, TypedReplica(client), echoes=self.job.workload.echoes)
 
     def room(self, number: int) -> list[Client]:

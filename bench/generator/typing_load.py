@@ -14,8 +14,11 @@ from bench.generator.client import Client, join, quiet
 from bench.generator.deliveries import Tally, Window, percentile
 from bench.generator.hub import Hub
 from bench.generator.players import Act, Players, replica_of
-from bench.generator.updates import keystroke, typed_character
+from bench.generator.scrape import Reading, first_scrape, scrape
+from bench.generator.sleepers import Sleeper, fall_asleep, wake
+from bench.generator.updates import keystroke, typed_or_stored
 from bench.generator.verify import Content, content_of, sample
+from bench.generator.visitors import Visitors
 from bench.generator.witness import Witnesses
 from bench.plan import Job
 from bench.usage import cpu_seconds, usage
@@ -43,11 +46,14 @@ class TypingLoad:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.hub = Hub(expected=typed_character)
+        self.hub = Hub(expected=typed_or_stored)
         here = job.workload.clients - job.workload.witnesses
         self.players = Players(job, self.hub, range(here))
         self.clients = list(self.players.clients.values())
         self.witnesses: Witnesses | None = None
+        self.visitors: Visitors | None = None
+        self.sleepers: list[Sleeper] = []
+        self.reading: Reading | None = None
         self.marks: list[Mark] = []
         self.others: dict[str, int] = {}
 
@@ -58,18 +64,25 @@ class TypingLoad:
         await self._play()
         tally, seconds = await self._drain()
         resident = usage(self.job.server_pid).resident_bytes
+        loop = await self._loop_since_play()
         equal = await self._replicas_equal(tally)
+        visit = await self._judge_visit()
         if self.witnesses is not None:
             await self.witnesses.stop()
         for client in self.clients:
             self.hub.count_awareness(client.learnt)
-        return self._result(tally) | {
-            "settled_before": settled,
-            "drain_seconds": round(seconds, 2),
-            "replicas_equal": equal,
-            "resident_mb": round(resident / 1e6, 1),
-            "resident_growth_mb": round((resident - before) / 1e6, 1),
-        }
+        return (
+            self._result(tally)
+            | loop
+            | visit
+            | {
+                "settled_before": settled,
+                "drain_seconds": round(seconds, 2),
+                "replicas_equal": equal and visit.get("visitors_equal", True),
+                "resident_mb": round(resident / 1e6, 1),
+                "resident_growth_mb": round((resident - before) / 1e6, 1),
+            }
+        )
 
     async def _join(self) -> None:
         async with asyncio.timeout(_JOIN_LIMIT_SECONDS):
@@ -77,13 +90,27 @@ class TypingLoad:
             if self.job.workload.witnesses:
                 self.witnesses = await Witnesses.start(self.job)
                 await self.witnesses.join()
+        if self.job.workload.visitors:
+            self.visitors = await Visitors.start(self.job)
 
     async def _play(self) -> None:
+        if self.job.workload.ours_only:
+            self.reading = await first_scrape(self.job.port)
         started = time.perf_counter() + 0.05
+        begins = started + self.job.workload.warmup_seconds
         async with asyncio.TaskGroup() as group:
+            if self.visitors is not None:
+                group.create_task(self.visitors.visit(begins), name="visitors")
+            if self.job.workload.sleepers:
+                group.create_task(self._send_to_sleep(begins), name="sleepers")
             if self.witnesses is not None:
                 group.create_task(self.witnesses.play(started), name="witnesses play")
             await self.players.play(started, self._mark)
+
+    async def _send_to_sleep(self, begins: float) -> None:
+        await asyncio.sleep(max(0.0, begins - time.perf_counter()))
+        room = self.clients[0].place.room
+        self.sleepers = await fall_asleep(self.job.workload.sleepers, self.job.port, room)
 
     def _mark(self, act: Act) -> None:
         mark = Mark(
@@ -113,6 +140,18 @@ class TypingLoad:
             if tally.lost == 0 or ended >= limit or self.hub.failure is not None:
                 return tally, ended - started
             await asyncio.sleep(0.5)
+
+    async def _loop_since_play(self) -> dict[str, object]:
+        """What our server says of its event loop since the typing began; wakes who slept."""
+        wake(self.sleepers)
+        return {} if self.reading is None else (await scrape(self.job.port)).since(self.reading)
+
+    async def _judge_visit(self) -> dict[str, object]:
+        if self.visitors is None:
+            return {}
+        found = await self.visitors.judge()
+        await self.visitors.stop()
+        return found
 
     def _window(self) -> Window:
         return Window(self.marks[0].moment, self.marks[1].moment)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pycrdt
 
@@ -43,6 +44,24 @@ def content_of(updates: Iterable[bytes]) -> Content:
     document = build(updates)
     text = text_of(document)
     return Content(_ordered(document.get_state()), len(text), hashlib.sha256(text.encode()).hexdigest())
+
+
+def library_content(updates: Iterable[bytes], documents: Path) -> Content | None:
+    """Fingerprint of a stored document (`bench.stored`) and what was typed into it; None unless each of its
+    papers is whole.
+    """
+    document = build(updates)
+    wanted = text_of(build([(documents / "automerge-paper.bin").read_bytes()]))
+    papers = 0
+    while text := str(document.get(f"paper-{papers}", type=pycrdt.Text)):
+        if text != wanted:
+            return None
+        papers += 1
+    text = text_of(document)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return (
+        Content(_ordered(document.get_state()), papers * len(wanted) + len(text), digest) if papers else None
+    )
 
 
 def _ordered(state: bytes) -> bytes:

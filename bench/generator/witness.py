@@ -21,29 +21,20 @@ from typing import Any
 import uvloop
 
 from bench.generator.client import quiet
+from bench.generator.companions import Companions
 from bench.generator.deliveries import Tally, Window
 from bench.generator.hub import Hub
 from bench.generator.players import Players
 from bench.generator.updates import typed_character
 from bench.plan import Job
 
-_LINE_BYTES = 64 << 20
 
-
-class Witnesses:
+class Witnesses(Companions):
     """Handle on the witness process of a run. Every call waits for its answer."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
 
     @classmethod
     async def start(cls, job: Job) -> Witnesses:
-        pipe = asyncio.subprocess.PIPE
-        command = [sys.executable, "-m", "bench.generator.witness"]
-        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=_LINE_BYTES)
-        witnesses = cls(process)
-        await witnesses._say(json.loads(job.to_json()))
-        return witnesses
+        return cls(await cls.spawn("bench.generator.witness", job))
 
     async def join(self) -> None:
         await self._ask({"do": "join"})
@@ -60,25 +51,6 @@ class Witnesses:
         into.in_window += answer["in_window"]
         into.latencies = Counter({int(bucket): count for bucket, count in answer["latencies"].items()})
         return answer
-
-    async def stop(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        await self._process.wait()
-
-    async def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        await self._say(question)
-        assert self._process.stdout is not None
-        answer = json.loads(await self._process.stdout.readline() or "{}")
-        if "ok" not in answer:
-            raise RuntimeError(f"the witnesses failed: {answer}")
-        result: dict[str, Any] = answer
-        return result
-
-    async def _say(self, line: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(line).encode() + b"\n")
-        await self._process.stdin.drain()
 
 
 # -- in the witness process ----------------------------------------------------------------------------

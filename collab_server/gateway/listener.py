@@ -22,6 +22,7 @@ from collab_server.gateway.handshake import (
 from collab_server.gateway.head import RefusedRequest, RequestHead
 from collab_server.gateway.head_protocol import HeadProtocol, Waiting
 from collab_server.gateway.http_handover import AsgiApp, HttpService
+from collab_server.gateway.large_turns import LargeTurns
 from collab_server.gateway.settings import GatewaySettings
 from collab_server.gateway.sockets import bind_all, resolve
 from collab_server.gateway.tls_door import TlsDoor
@@ -73,6 +74,7 @@ class Listener:
         self._servers: list[asyncio.Server] = []
         self._waiting: set[Waiting] = set()
         self._websockets: set[FastConnection] = set()
+        self._turns = LargeTurns(asyncio.get_running_loop())
         self._port = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -203,7 +205,11 @@ class Listener:
         transport.write(switching_response(handshake, subprotocol=self._choose(handshake.offered)))
         loop = asyncio.get_running_loop()
         connection = FastConnection(
-            transport, loop=loop, settings=self._settings, on_gone=self._websocket_gone
+            transport,
+            loop=loop,
+            settings=self._settings,
+            turns=self._turns,
+            on_gone=self._websocket_gone,
         )
         self._websockets.add(connection)
         connection.start(self._acceptor, handshake.request)

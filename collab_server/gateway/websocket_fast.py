@@ -24,6 +24,7 @@ from collab_server.gateway.event_gate import EventGate
 from collab_server.gateway.fragmented import Fragmented
 from collab_server.gateway.fragments import Message
 from collab_server.gateway.frame_reader import FrameReader, Ping, RemoteClose
+from collab_server.gateway.large_turns import LargeTurns
 from collab_server.gateway.lingering import linger
 from collab_server.gateway.picows_parser import BINARY, FrameParser, FrameReceiver, new_parser
 from collab_server.gateway.settings import GatewaySettings
@@ -36,8 +37,9 @@ _logger = logging.getLogger(__name__)
 _PING_WIRE = control_frame(control_frames.PING)
 _INTERNAL = CloseReason.INTERNAL.value
 
-#: Of a large message, what is written in one turn of the loop before others get theirs.
-_LARGE_TURN_BYTES = 512 * 1024
+#: Of a large message, what may wait in the transport. It writes all of that at once when the socket drains,
+#: which for fifty who join would be a long step.
+_LARGE_HIGH_BYTES, _LARGE_LOW_BYTES = 128 * 1024, 32 * 1024
 
 #: Two frames up to this size are joined before the write; above, copying costs more than gathering.
 _JOIN_BYTES = 16 * 1024
@@ -81,9 +83,9 @@ class FastConnection(FrameReceiver):
     """Implements `runtime.connection.Connection`."""
 
     __slots__ = (
-        "_closing_bytes", "_gate", "_handler", "_has_large_parser", "_is_full", "_is_plain", "_large",
-        "_large_until", "_loop", "_on_gone", "_pong_debt", "_pongs", "_reader", "_remote_code", "_settings",
-        "_state", "_timer", "_transport", "_write",
+        "_closing_bytes", "_gate", "_handler", "_has_large_parser", "_is_asking", "_is_full",
+        "_is_plain", "_large", "_large_until", "_loop", "_on_gone", "_pong_debt", "_pongs", "_reader",
+        "_remote_code", "_settings", "_state", "_timer", "_transport", "_turns", "_write",
     )  # fmt: skip
 
     def __init__(
@@ -92,11 +94,13 @@ class FastConnection(FrameReceiver):
         *,
         loop: asyncio.AbstractEventLoop,
         settings: GatewaySettings,
+        turns: LargeTurns,
         on_gone: Callable[[FastConnection], None],
     ) -> None:
         self._transport = transport
         self._loop = loop
         self._settings = settings
+        self._turns = turns
         self._on_gone = on_gone
         self._handler: MessageHandler | None = None
         self._reader: FrameReader | None = None
@@ -117,6 +121,8 @@ class FastConnection(FrameReceiver):
         self._large: Fragmented | None = None
         #: Between the transport's `pause_writing` and `resume_writing`.
         self._is_full = False
+        #: Whether its turn to write a fragment is to come.
+        self._is_asking = False
         self.batch_pending = False
         self.failure = 0
         self.last_received = loop.time()
@@ -165,32 +171,38 @@ class FastConnection(FrameReceiver):
             return
         self._large = Fragmented(message)
         self._write = self._large.then
+        self._transport.set_write_buffer_limits(_LARGE_HIGH_BYTES, _LARGE_LOW_BYTES)
         if self._handler is not None:
             self._handler.writing_paused()
-        self._loop.call_soon(self._go_on)
+        self._ask_to_write()
 
-    def _go_on(self) -> None:
-        """Write fragments as long as the socket takes them, some of them in one turn of the loop."""
+    def _ask_to_write(self) -> None:
+        if not self._is_asking:
+            self._is_asking = True
+            self._turns.ask(self)
+
+    def write_some(self) -> int:
+        """Implements `large_turns.LargeWriter`."""
         large = self._large
-        if large is None or self._state is not _OPEN:
-            return
-        left = _LARGE_TURN_BYTES
         # Until the transport says that it is full: only then does it say when there is room again.
-        while not self._is_full:
-            if left <= 0:
-                self._loop.call_soon(self._go_on)
-                return
+        if large is not None and self._state is _OPEN and not self._is_full:
             header, payload = next(large, (b"", b""))
-            if not header:
-                self._end_large(large)
-                return
-            self._transport.write(header)
-            self._transport.write(payload)
-            left -= len(payload)
+            if header:
+                self._transport.write(header)
+                self._transport.write(payload)
+                return len(payload)
+        else:
+            large = None
+        self._is_asking = False
+        if large is not None:
+            self._end_large(large)
+        return 0
 
     def _end_large(self, large: Fragmented) -> None:
         self._large = None
         self._write = self._transport.write
+        settings = self._settings
+        self._transport.set_write_buffer_limits(settings.write_high_bytes, settings.write_low_bytes)
         for wire in large.after:
             if isinstance(wire, LargeMessage):
                 self.send_large(wire)
@@ -219,7 +231,7 @@ class FastConnection(FrameReceiver):
     def resume_writing(self) -> None:
         self._is_full = False
         if self._large is not None:
-            self._go_on()
+            self._ask_to_write()
         elif self._handler is not None and self._state is _OPEN:
             self._handler.writing_resumed()
 

@@ -84,6 +84,8 @@ _HISTOGRAMS = {
     "edit_latency_seconds": "From the arrival of an edit to its writing to the other sessions' sockets.",
     "commit_seconds": "Duration of a commit of the journal.",
     "loop_lag_seconds": "Delay of the event loop, sampled.",
+    "loop_stall_seconds": "Times in which the event loop did nothing else; see latency.loop_probe_seconds.",
+    "loop_busy_seconds": "Processor time of the event loop between two askings of the same probe.",
 }
 
 

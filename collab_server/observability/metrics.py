@@ -76,6 +76,31 @@ _LATENCY_BOUNDS = (
 _COMMIT_BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.010, 0.025, 0.050, 0.100, 0.250, 0.5, 1.0, 2.5, 10.0)
 _JOB_BOUNDS = (0.005, 0.010, 0.025, 0.050, 0.100, 0.250, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 _DELTA_BOUNDS = (64, 256, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000, 16_000_000)
+#: Close together where a stall begins to be felt.
+_STALL_BOUNDS = (
+    0.001,
+    0.002,
+    0.005,
+    0.010,
+    0.012,
+    0.014,
+    0.016,
+    0.018,
+    0.020,
+    0.025,
+    0.030,
+    0.040,
+    0.050,
+    0.075,
+    0.100,
+    0.150,
+    0.200,
+    0.300,
+    0.500,
+    1.0,
+    2.5,
+    10.0,
+)
 _LAG_BOUNDS = (0.001, 0.002, 0.005, 0.010, 0.020, 0.050, 0.100, 0.250, 0.5, 1.0, 2.5)
 
 
@@ -106,8 +131,10 @@ class Metrics:
         "frames_sent",
         "http_connections_open",
         "journal_bytes",
+        "loop_busy_seconds",
         "loop_lag_max_seconds",
         "loop_lag_seconds",
+        "loop_stall_seconds",
         "loop_step_max_seconds",
         "memory_bytes",
         "records_committed",
@@ -189,6 +216,8 @@ class Metrics:
         self.loop_lag_seconds = Histogram(_LAG_BOUNDS)
         self.loop_lag_max_seconds = 0.0
         self.loop_step_max_seconds = 0.0
+        self.loop_stall_seconds = Histogram(_STALL_BOUNDS)
+        self.loop_busy_seconds = Histogram(_STALL_BOUNDS)
         # Worker processes; see `prepare_workers`
         self.worker_jobs = Table()
         self.worker_deaths = Table()

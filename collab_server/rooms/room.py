@@ -96,6 +96,10 @@ class Snapshot:
     depth: int
 
 
+#: Deleted ranges that are encoded in one step: a millisecond or two, and those of one client more.
+_RANGES_AT_ONCE = 1_000
+#: Calls of `expire` after which the encoded ranges are given back if nobody was sent them meanwhile.
+
 _NOTHING_NEW = Outcome()
 _CHANGED = Outcome(changed=True)
 
@@ -370,6 +374,10 @@ class Room:
         if self._awake is None:
             self._wake()
         return not self._tail.reaches(state_vector)
+
+    def prepare_step_2(self) -> bool:
+        """Do some of the work of the next `step_2`, a few milliseconds of it. Whether nothing is left."""
+        return self._index.deletes.encode_some(_RANGES_AT_ONCE)
 
     def step_2(self, state_vector: StateVector, base: Base | None = None) -> Pieces:
         """All that a client at `state_vector` lacks of what was flushed, and all deleted ranges.

@@ -6,6 +6,7 @@ The rules of the document are the room's; when deltas are made is the runner's.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -64,8 +65,9 @@ class Readers:
         self._clock = clock
         self._at_head: dict[Session, Connection] = {}
         self._behind: dict[Session, StateVector] = {}
-        #: What is to be done once the base is read; apart, whether it is to catch up.
-        self._waiting: dict[tuple[Session, bool], _Then] = {}
+        #: Who waits for the base or the deleted ranges, at which state vector, and what is done then; apart,
+        #: whether it is to catch up.
+        self._waiting: dict[tuple[Session, bool], tuple[StateVector, _Then]] = {}
         self._loading = False
         self._full: tuple[int, Frame | LargeMessage] | None = None
 
@@ -174,22 +176,23 @@ class Readers:
         if presence is not None:
             session.send(Frame(messages.encode_awareness(presence)))
 
-    # --- the base ---
+    # --- the base and the deleted ranges ---
 
     def _with_base(self, who: tuple[Session, bool], state_vector: StateVector, then: _Then) -> None:
-        """Go on at once if the base is not needed or at hand, else once it is read."""
+        """Go on at once if everything is at hand; else once the base is read and the ranges are encoded."""
         if who in self._waiting:
             # Not looked at: it may have been asked eight hundred times at once.
-            self._waiting[who] = then
-        elif not self._room.needs_base(state_vector):
-            then(who[0], None)
-        elif (base := self._cached()) is not None:
+            self._waiting[who] = state_vector, then
+            return
+        needs_base = self._room.needs_base(state_vector)
+        base = self._cached() if needs_base else None
+        if (base is not None or not needs_base) and self._room.prepare_step_2():
             then(who[0], base)
-        else:
-            self._waiting[who] = then
-            if not self._loading:
-                self._loading = True
-                self._tasks.start(self._load(), name=f"load base {self._key}")
+            return
+        self._waiting[who] = state_vector, then
+        if not self._loading:
+            self._loading = True
+            self._tasks.start(self._load(), name=f"load base {self._key}")
 
     def _cached(self) -> Base | None:
         assert self.stored is not None
@@ -198,23 +201,35 @@ class Readers:
     async def _load(self) -> None:
         try:
             while self._waiting:
-                stored = self.stored
-                assert stored is not None
-                try:
-                    base = await self._bases.load(stored)
-                except (StorageError, InvalidUpdate) as error:
-                    if stored is self.stored:
-                        self._give_up(error)
-                    continue  # else a newer one has taken its place meanwhile
-                if stored is self.stored:
+                stored, base = self.stored, None
+                if self._somebody_needs_base():
+                    assert stored is not None
+                    try:
+                        base = await self._bases.load(stored)
+                    except (StorageError, InvalidUpdate) as error:
+                        if stored is self.stored:
+                            self._give_up(error)
+                        continue  # else a newer one has taken its place meanwhile
+                await self._prepare()
+                if stored is self.stored and (base is not None or not self._somebody_needs_base()):
                     self._go_on(base)
         finally:
             self._loading = False
 
-    def _go_on(self, base: Base) -> None:
+    def _somebody_needs_base(self) -> bool:
+        return any(self._room.needs_base(state_vector) for state_vector, _ in self._waiting.values())
+
+    async def _prepare(self) -> None:
+        """Step by step, so that the deletions of a large document hold up nobody's edits."""
         self._flush()
+        while not self._room.prepare_step_2():
+            await asyncio.sleep(0)
+            # What came meanwhile is in the answer too.
+            self._flush()
+
+    def _go_on(self, base: Base | None) -> None:
         waiting, self._waiting = self._waiting, {}
-        for (session, _), then in waiting.items():
+        for (session, _), (_, then) in waiting.items():
             # Whoever came first may have made others leave.
             if not session.closing:
                 then(session, base)

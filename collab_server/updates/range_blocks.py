@@ -27,17 +27,17 @@ class Block(NamedTuple):
 class RangeBlocks:
     """Blocks by `clock >> BLOCK_BITS` of their ranges' starts."""
 
-    __slots__ = ("_blocks", "_is_whole")
+    __slots__ = ("_blocks", "is_whole")
 
     def __init__(self) -> None:
         self._blocks: dict[int, Block] = {}
-        self._is_whole = False
+        self.is_whole = False
 
     def of(self, borders: array[int]) -> dict[int, Block]:
         """All blocks, ascending, of the client's borders. To be used before the next change."""
-        if not self._is_whole:
+        if not self.is_whole:
             self._blocks = self._complete(borders)
-            self._is_whole = True
+            self.is_whole = True
         return self._blocks
 
     def _complete(self, borders: array[int]) -> dict[int, Block]:
@@ -56,7 +56,7 @@ class RangeBlocks:
     def changed(self, start: int, end: int) -> None:
         """Ranges that start between these clocks, the last one included, are not what they were."""
         first, last = start >> BLOCK_BITS, end >> BLOCK_BITS
-        self._is_whole = False
+        self.is_whole = False
         if first == last:
             self._blocks.pop(first, None)
             return

@@ -152,6 +152,18 @@ class DeletedRanges:
             blocks = self._blocks[client] = RangeBlocks()
         return blocks.of(borders)
 
+    def encode_some(self, most: int) -> bool:
+        """Do a part of the next `encode`: some clients, of about `most` ranges. Whether nothing is left."""
+        left = most
+        for client, borders in self._borders.items():
+            blocks = self._blocks.get(client)
+            if blocks is None or not blocks.is_whole:
+                if left <= 0:
+                    return False
+                self.blocks(client)
+                left -= len(borders) >> 1
+        return True
+
     def _changed(self, client: int, start: int, end: int) -> None:
         blocks = self._blocks.get(client)
         if blocks is not None:
