@@ -110,8 +110,10 @@ def tally_client(
     for moment, batch in arrivals:
         count = 0
         for author, first, last in known.take(batches[batch]):
+            times = sent.get(author)
+            if times is None:
+                continue  # of the stored document, which nobody has sent
             count += last - first
-            times = sent[author]
             for clock in range(first, last):
                 left = times[clock]
                 if start <= left < end:
