@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.generator.updates import Delta
+from bench.generator.updates import FIRST_STORED_CLIENT, Delta
 
 #: Latencies are counted in buckets of 10 µs.
 _BUCKETS_PER_SECOND = 100_000
@@ -110,6 +110,8 @@ def tally_client(
     for moment, batch in arrivals:
         count = 0
         for author, first, last in known.take(batches[batch]):
+            if author >= FIRST_STORED_CLIENT:
+                continue  # was there before anybody came
             count += last - first
             times = sent[author]
             for clock in range(first, last):

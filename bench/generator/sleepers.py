@@ -29,18 +29,22 @@ async def fall_asleep(count: int, port: int, room: str) -> list[Sleeper]:
     """Connect that many."""
     sleepers = []
     for _ in range(count):
-        connection = socket.socket()
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
-        connection.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
-        sleeper = Sleeper()
-        await picows.ws_connect(
-            lambda sleeper=sleeper: sleeper,
+        _, sleeper = await picows.ws_connect(
+            Sleeper,
             f"ws://127.0.0.1:{port}{Y_WEBSOCKET.path(room)}",
-            sock=connection,
+            socket_factory=lambda _url: _small_socket(port),
         )
+        assert isinstance(sleeper, Sleeper)
         sleepers.append(sleeper)
     return sleepers
+
+
+async def _small_socket(port: int) -> socket.socket:
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
+    connection.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+    return connection
 
 
 def wake(sleepers: list[Sleeper]) -> None:
