@@ -112,6 +112,9 @@ def _cold(megabytes: float) -> Workload:
     )
 
 
+_COLD = [_cold(megabytes) for megabytes in (0.2, 4, 20, 48)]
+COLD = [workload.name for workload in _COLD]
+
 WORKLOADS = {
     workload.name: workload
     for workload in (
@@ -193,10 +196,7 @@ WORKLOADS = {
             repetitions=1,
             shrinks="nothing",
         ),
-        _cold(0.2),
-        _cold(4),
-        _cold(20),
-        _cold(48),
+        *_COLD,
         dataclasses.replace(
             _CLASS,
             name="snapshot",

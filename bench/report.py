@@ -45,6 +45,10 @@ def _two(value: float) -> str:
     return f"{value:.2f}"
 
 
+def _megabytes(value: float) -> str:
+    return f"{value / 1e6:.1f}"
+
+
 def _percent(value: float) -> str:
     return f"{value:.0%}"
 
@@ -75,6 +79,13 @@ _COLUMNS: dict[Kind, tuple[Column, ...]] = {
         Column("CPU µs per join", "cpu_us_per_join", _micro),
         Column("RSS MB", "resident_mb", _whole),
     ),
+    "cold": (
+        Column("document MB", "document_bytes", _megabytes),
+        Column("first synced s", "first_synced_seconds", _two, spread=True),
+        Column("second synced s", "second_synced_seconds", _two),
+        Column("longest stall ms", "stall_max_ms", _whole, spread=True),
+        Column("RSS growth MB", "resident_growth_mb", _whole),
+    ),
     "replay": (
         Column("CPU µs per edit", "cpu_us_per_edit", _micro, spread=True),
         Column("seconds", "seconds", _two),
@@ -84,6 +95,14 @@ _COLUMNS: dict[Kind, tuple[Column, ...]] = {
     ),
 }
 _STATES = Column("CPU µs per learnt state", "cpu_us_per_state", _micro, spread=True)
+#: What is added where our server's loop was probed.
+_STALLS = (
+    Column("longest stall ms", "stall_max_ms", _whole, spread=True),
+    Column("own work in it ms", "busy_max_ms", _whole),
+    Column("stalls > 20 ms", "stalls_over_20_ms", _whole),
+    Column("last visitor synced s", "visitors_last_synced_seconds", _two),
+    Column("RSS growth MB", "resident_growth_mb", _whole),
+)
 #: What the chart shows of each workload.
 _CHARTED = {
     "class": ("cpu_us_per_edit", "class: CPU µs per delivered edit"),
@@ -143,6 +162,8 @@ def _workload(results: Results, name: str) -> str:
     columns = _COLUMNS[workload.kind]
     if workload.awareness_per_second:
         columns = (_STATES, *columns)
+    if workload.ours_only and workload.kind == "typing":
+        columns = (*columns, *_STALLS)
     rows = [_row(system, results.summary(name, system.name), columns) for system in SYSTEMS.values()]
     head = ("server", *(column.heading for column in columns), "lost")
     least = results.least_us(name)

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.plan import COLD
 from bench.results import Results, Summary
 
 Verdict = Literal["met", "MISSED", "not measured"]
 
 _P99_MS = 50.0
+_STALL_MS = 20.0
 _KILOBYTE = 1024
 
 
@@ -34,7 +36,7 @@ class Row:
 def check(results: Results) -> list[Row]:
     """The verdict on every target, in the order of the workloads."""
     rows: list[Row] = []
-    for judge in (_sound, _class, _lecture, _lone, _school, _storms, _presence, _idle):
+    for judge in (_sound, _class, _lecture, _lone, _school, _storms, _presence, _idle, _stalls):
         rows.extend(judge(results))
     return rows
 
@@ -147,6 +149,22 @@ def _idle(results: Results) -> Iterable[Row]:
             _value(results.floor("idle"), name, "B"),
             _compare(results.ours("idle"), name, limit),
         )
+
+
+def _stalls(results: Results) -> Iterable[Row]:
+    """A large document elsewhere or clients that do not read are felt by half at most; no step is long."""
+    alone = results.ours("class")
+    for workload in ("snapshot", "snapshot-large", "slow"):
+        ours = results.ours(workload)
+        limit = _times(alone, "p99_ms", 1.5)
+        p99 = _value(ours, "p99_ms", "ms")
+        verdict = _compare(ours, "p99_ms", limit)
+        yield Row(workload, "p99 of edits ≤ 1.5 × class", show(limit, "ms"), p99, "–", "–", verdict)
+    for workload in (*COLD, "snapshot", "snapshot-large", "slow"):
+        ours = results.ours(workload)
+        found = _value(ours, "stall_max_ms", "ms")
+        verdict = _compare(ours, "stall_max_ms", _STALL_MS)
+        yield Row(workload, "longest stall ≤ 20 ms", show(_STALL_MS, "ms"), found, "–", "–", verdict)
 
 
 def _against_peer(

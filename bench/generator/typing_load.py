@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.generator.client import Client, join, quiet
@@ -151,7 +152,14 @@ class TypingLoad:
             return {}
         found = await self.visitors.judge()
         await self.visitors.stop()
+        if self._visitors_failed(found):
+            found["failure"] = f"visitors: {found}"
         return found
+
+    def _visitors_failed(self, found: Mapping[str, object]) -> bool:
+        """What they lost, or who of them did not come, counts as what the class lost."""
+        missing = found["visitors_joined"] != self.job.workload.visitors
+        return missing or any(found[f"visitors_{what}"] for what in ("lost", "failure", "disconnects"))
 
     def _window(self) -> Window:
         return Window(self.marks[0].moment, self.marks[1].moment)

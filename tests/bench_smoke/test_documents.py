@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from collab_storage.sqlite import reading_bases
 
-from bench import documents
+from bench import documents, stored
 from bench.generator.replay import Progress
 from bench.generator.updates import Delta, read_update
 
@@ -43,3 +44,16 @@ def test_the_history_ends_as_recorded_when_each_waits_for_the_other(cache: Path)
                 sent[agent] += 1
         assert sent != before
     assert [p.count for p in progress] == [len(history.authors[1]), len(history.authors[0])]
+
+
+def test_a_stored_document_has_its_papers_and_is_due_for_compaction(tmp_path: Path) -> None:
+    paper = documents.read_paper()
+    updates = list(stored.library(paper, 0.5))
+    assert sum(map(len, updates)) == pytest.approx(0.5e6, rel=0.6)
+    assert {read_update(update).runs[0][0] for update in updates} == {2_500_000_000, 2_500_000_001}
+    directory = stored.prepare(tmp_path, 0.5)
+    assert stored.prepare(tmp_path, 0.5) == directory
+    with reading_bases(directory / "bases.sqlite3") as reader:
+        base = reader.newest("default", "stored")
+    assert base is not None
+    assert (directory / "journal.sqlite3").stat().st_size > base.size_bytes / 4
