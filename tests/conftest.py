@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import structlog
 from blockbuster import blockbuster_ctx
 
 from tests.support.install import ensure_node_modules
@@ -23,6 +24,12 @@ from tests.support.server import (
 )
 
 LOG_SHOWN = 40
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_comes() -> None:
+    """Nothing of what an earlier test configured: a level would hide lines that a later one looks for."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from collab_storage.sqlite import SqliteJournal
 from pycrdt import Doc
 
 from collab_server.types import DEFAULT_TENANT
+from collab_server.updates.limits import DEFAULT_LIMITS
 from tests.conftest import both_ways_in
 from tests.interop.attack import MEGABYTE, ROOM, TOLD_WITHIN, Scene, Shot, attack, scene
 from tests.support import yproto
@@ -45,6 +46,12 @@ BAD_AWARENESS = {
     "a state of 1 MB": yproto.awareness_payload([(1, 1, '{"a":"' + "x" * MEGABYTE + '"}')]),
     "bytes after the end": yproto.awareness_payload([(1, 1, "{}")]) + b"\x00",
 }
+
+
+@pytest.fixture(autouse=True)
+def workers_allow_no_more_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker scans may hold far more by default; here it is refused like what is scanned at once."""
+    monkeypatch.setenv("COLLAB_LIMITS__MAX_LARGE_UPDATE_PARTS", str(DEFAULT_LIMITS.max_blocks))
 
 
 def shot(case: Poison, carrier: str, message: bytes) -> Shot:

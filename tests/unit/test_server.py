@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import structlog
 from collab_storage import LockedError
 from structlog.testing import capture_logs
 
@@ -94,7 +93,6 @@ class _Run:
 def logged() -> Iterator[list[dict[str, object]]]:
     with capture_logs() as lines:
         yield lines  # type: ignore[misc]
-    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

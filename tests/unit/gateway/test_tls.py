@@ -6,10 +6,8 @@ import ssl
 from pathlib import Path
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
-from collab_server.gateway import tls
 from collab_server.gateway.tls import Certificate, TlsError, load_context
 from tests.support.certificates import Pair, make_pair
 
@@ -69,11 +67,7 @@ def test_a_bad_file_leaves_the_context_of_before(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o644, True)])
-def test_a_key_that_everybody_may_read_is_warned_of(
-    tmp_path: Path, mode: int, warned: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # One of its own: a logger that was used before keeps the way it was set up then.
-    monkeypatch.setattr(tls, "_log", structlog.get_logger())
+def test_a_key_that_everybody_may_read_is_warned_of(tmp_path: Path, mode: int, warned: bool) -> None:
     pair = make_pair(tmp_path)
     pair.key.chmod(mode)
     with capture_logs() as lines:

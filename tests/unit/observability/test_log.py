@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import structlog
 
 from collab_server.config import LogFormat, LogLevel, LogSettings
 from collab_server.observability import Event, get_logger
@@ -30,7 +29,6 @@ def _own_logging() -> Iterator[None]:
     root.handlers = handlers
     root.setLevel(level)
     logging.captureWarnings(False)
-    structlog.reset_defaults()
 
 
 def _logged(

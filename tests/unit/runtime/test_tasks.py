@@ -1,6 +1,5 @@
 import asyncio
 
-import structlog
 from structlog.testing import capture_logs
 
 from collab_server.runtime.tasks import TaskOwner
@@ -24,7 +23,6 @@ async def test_close_ends_what_still_runs() -> None:
 
 
 async def test_a_failure_is_logged_by_name() -> None:
-    structlog.reset_defaults()
     owner = TaskOwner()
 
     async def fails() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from collab_server.config import WorkerSettings
@@ -250,7 +249,6 @@ async def test_a_flood_on_stderr_costs_no_memory_and_is_not_shown(make: Make) ->
 
 
 async def test_a_death_is_logged_with_its_place_and_without_content(make: Make) -> None:
-    structlog.reset_defaults()
     workers = await make()
     with capture_logs() as lines:
         await _failure(workers.run(FAST, TestJob.BUG, {}))
