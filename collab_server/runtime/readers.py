@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
@@ -24,6 +25,7 @@ from collab_server.rooms.member import Member
 from collab_server.rooms.room import Room
 from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.connection import LARGE_BYTES, Connection, Frame, LargeMessage
+from collab_server.runtime.missed import MissedDeltas
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.types import RoomKey, StateVector
 from collab_server.updates import Base, Pieces, memory_of_state
@@ -35,6 +37,14 @@ _log = structlog.get_logger(__name__)
 
 #: What is done for a session once the base is there.
 _Then = Callable[["Session", Base | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a session that is behind has: the version, and its state vector."""
+
+    version: int
+    state_vector: StateVector
 
 
 class Readers:
@@ -64,7 +74,9 @@ class Readers:
         self._tasks = tasks
         self._clock = clock
         self._at_head: dict[Session, Connection] = {}
-        self._behind: dict[Session, StateVector] = {}
+        self._behind: dict[Session, _Place] = {}
+        self._place: _Place | None = None
+        self._missed = MissedDeltas()
         #: Who waits for the base or the deleted ranges, at which state vector, and what is done then; apart,
         #: whether it is to catch up.
         self._waiting: dict[tuple[Session, bool], tuple[StateVector, _Then]] = {}
@@ -88,21 +100,23 @@ class Readers:
     @property
     def index_bytes(self) -> int:
         """Memory that the places of those behind take."""
-        return sum([memory_of_state(state_vector) for state_vector in self._behind.values()])
+        places = {id(place): place for place in self._behind.values()}
+        return sum([memory_of_state(place.state_vector) for place in places.values()])
 
     @property
     def answer_bytes(self) -> int:
-        """Memory that the shared step 2 takes, beside the base's own bytes in it."""
+        """Memory that the shared step 2 takes, beside the base's own bytes in it, and the missed deltas."""
+        missed = self._missed.size_bytes
         if self._full is None:
-            return 0
+            return missed
         answer = self._full[1]
         if isinstance(answer, Frame):
-            return len(answer)
-        return sum([len(piece) for piece in answer.pieces if isinstance(piece, bytes)])
+            return missed + len(answer)
+        return missed + sum([len(piece) for piece in answer.pieces if isinstance(piece, bytes)])
 
     def remove(self, session: Session) -> None:
         self._at_head.pop(session, None)
-        self._behind.pop(session, None)
+        self._no_longer_behind(session)
         self._waiting.pop((session, False), None)
         self._waiting.pop((session, True), None)
 
@@ -110,6 +124,7 @@ class Readers:
         """Nobody is to be sent anything more."""
         self._at_head.clear()
         self._behind.clear()
+        self._missed.clear()
         self._waiting.clear()
 
     # --- a step 1 and its answer ---
@@ -159,19 +174,48 @@ class Readers:
     def falls_behind(self, session: Session) -> None:
         """The session's buffer is full: nothing more is written to it until it drains."""
         if self._at_head.pop(session, None) is not None:
-            self._behind[session] = self._room.flushed_state()
+            self._behind[session] = self._here()
             self._metrics.sessions_fell_behind += 1
 
+    def _here(self) -> _Place:
+        """The present version as a place, shared by all who fall behind at it."""
+        if self._place is None or self._place.version != self._room.version:
+            self._place = _Place(self._room.version, self._room.flushed_state())
+        return self._place
+
     def catches_up(self, session: Session) -> None:
-        """The session's buffer has drained: one merged delta brings it to the head."""
-        if session in self._behind:
-            self._flush()
-            self._with_base((session, True), self._behind[session], self._catch_up)
+        """The session's buffer has drained: it is sent what it missed, and is at the head."""
+        if session not in self._behind:
+            return
+        self._flush()
+        place = self._behind[session]
+        frames = self._missed.latest(self._room.version - place.version)
+        if frames is None:
+            self._with_base((session, True), place.state_vector, self._catch_up)
+            return
+        self._back_to_head(session)
+        for frame in frames:
+            session.send(frame)
+        self._send_presence(session)
 
     def _catch_up(self, session: Session, base: Base | None) -> None:
-        pieces = self._room.step_2(self._behind.pop(session), base)
-        self._at_head[session] = session.connection
+        """By one merged delta."""
+        pieces = self._room.step_2(self._behind[session].state_vector, base)
+        self._back_to_head(session)
         session.send_any(_message(messages.update_head, pieces))
+        self._send_presence(session)
+
+    def _back_to_head(self, session: Session) -> None:
+        """Before anything is written: what fills the buffer takes the session off again."""
+        self._no_longer_behind(session)
+        self._at_head[session] = session.connection
+
+    def _no_longer_behind(self, session: Session) -> None:
+        if self._behind.pop(session, None) is not None and not self._behind:
+            self._missed.clear()
+            self._place = None
+
+    def _send_presence(self, session: Session) -> None:
         presence = self._room.awareness.catch_up()
         if presence is not None:
             session.send(Frame(messages.encode_awareness(presence)))
@@ -241,6 +285,12 @@ class Readers:
             session.close(CloseReason.TRY_AGAIN, "The document cannot be read right now.")
 
     # --- deltas ---
+
+    def broadcast_delta(self, delta: Frame, second: Frame | None, author: Member | None, now: float) -> None:
+        """As `broadcast`, of the delta that made the room's version."""
+        if self._behind:
+            self._missed.add(delta, max_bytes=min(self._room.deletes.size_bytes, LARGE_BYTES))
+        self.broadcast(delta, second, author, now)
 
     def broadcast(self, frame: Frame, second: Frame | None, author: Member | None, now: float) -> None:
         """Write to everybody at the head; the author of all of `frame` gets only the second."""

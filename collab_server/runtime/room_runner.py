@@ -226,7 +226,7 @@ class RoomRunner:
             window = self._pace.window(listeners)
             self._window_ends = now + window
             self._save(delta)
-            self.readers.broadcast(
+            self.readers.broadcast_delta(
                 Frame(messages.encode_update(delta.update)), announcement, delta.sole_author, now
             )
             self._metrics.deltas_flushed += 1

@@ -34,9 +34,10 @@ async def test_a_slow_reader_is_not_written_to_and_catches_up_with_one_delta(wor
 
 async def test_a_slow_reader_is_not_read_until_it_has_drained(world: World) -> None:
     """Story: one that asked and asked without reading made the server write step 2 after step 2 to nobody."""
-    ben = await world.synced()
+    ann, ben = await world.synced(), await world.synced()
     ben.session.writing_paused()
     assert not ben.connection.reading
+    ann.write("missed")
     send = ben.connection.send
 
     def fill(frame: Frame) -> None:

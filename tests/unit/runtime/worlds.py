@@ -123,6 +123,10 @@ class Client:
     def write(self, text: str) -> None:
         before = self.doc.get_state()
         self.text += text
+        self.say_changes(before)
+
+    def say_changes(self, before: bytes) -> None:
+        """Send what was changed since the document had this state vector, and all deletions."""
         self.say(messages.encode_update(self.doc.get_update(before)))
 
     def synchronise(self) -> None:
