@@ -1,29 +1,25 @@
-"""Where the sessions of a room stand in its deltas: at the head, behind it, or waiting for the base.
+"""Where the sessions of a room stand in its deltas: at the head or behind it.
 
 Owns what each of them is sent of the document and when: a step 2, a merged delta to catch up, the deltas.
-The rules of the document are the room's; when deltas are made is the runner's.
+The rules of the document are the room's; when deltas are made is the runner's; waiting for the base is
+`base_waiters`'.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
 from collab_storage import Base as StoredBase
-from collab_storage import StorageError
 
 from collab_server.clock import Clock
-from collab_server.errors import InvalidUpdate
-from collab_server.observability.events import Event
 from collab_server.observability.metrics import Metrics
 from collab_server.protocol import messages
-from collab_server.protocol.close_codes import CloseReason
 from collab_server.rooms.member import Member
 from collab_server.rooms.room import Room
 from collab_server.runtime.base_cache import BaseCache
+from collab_server.runtime.base_waiters import BaseWaiters
 from collab_server.runtime.connection import LARGE_BYTES, Connection, Frame, LargeMessage
 from collab_server.runtime.missed import MissedDeltas
 from collab_server.runtime.tasks import TaskOwner
@@ -33,18 +29,22 @@ from collab_server.updates import Base, Pieces, memory_of_state
 if TYPE_CHECKING:
     from collab_server.runtime.session import Session
 
-_log = structlog.get_logger(__name__)
 
-#: What is done for a session once the base is there.
-_Then = Callable[["Session", Base | None], None]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Place:
     """What a session that is behind has: the version, and its state vector."""
 
     version: int
     state_vector: StateVector
+
+
+@dataclass(frozen=True, slots=True)
+class _Full:
+    """A step 2 of the whole document at a place; `tail_bytes` is what the room's tail had then."""
+
+    place: _Place
+    message: Frame | LargeMessage
+    tail_bytes: int
 
 
 class Readers:
@@ -65,23 +65,16 @@ class Readers:
         flush: Callable[[], None],
     ) -> None:
         """`flush` leaves nothing pending in the room."""
-        self.stored = stored
         self._flush = flush
-        self._key = key
         self._room = room
-        self._bases = bases
         self._metrics = metrics
-        self._tasks = tasks
         self._clock = clock
+        self._waiters = BaseWaiters(key, room, stored=stored, bases=bases, tasks=tasks, flush=flush)
         self._at_head: dict[Session, Connection] = {}
         self._behind: dict[Session, _Place] = {}
         self._place: _Place | None = None
         self._missed = MissedDeltas()
-        #: Who waits for the base or the deleted ranges, at which state vector, and what is done then; apart,
-        #: whether it is to catch up.
-        self._waiting: dict[tuple[Session, bool], tuple[StateVector, _Then]] = {}
-        self._loading = False
-        self._full: tuple[int, Frame | LargeMessage] | None = None
+        self._full: _Full | None = None
 
     def __len__(self) -> int:
         """How many are at the head."""
@@ -95,7 +88,12 @@ class Readers:
     @property
     def waiting(self) -> int:
         """How many wait for the base."""
-        return len({session for session, _ in self._waiting})
+        return len(self._waiters)
+
+    @property
+    def stored(self) -> StoredBase | None:
+        """The base that the room's tail follows on."""
+        return self._waiters.stored
 
     @property
     def index_bytes(self) -> int:
@@ -109,7 +107,7 @@ class Readers:
         missed = self._missed.size_bytes
         if self._full is None:
             return missed
-        answer = self._full[1]
+        answer = self._full.message
         if isinstance(answer, Frame):
             return missed + len(answer)
         return missed + sum([len(piece) for piece in answer.pieces if isinstance(piece, bytes)])
@@ -117,15 +115,14 @@ class Readers:
     def remove(self, session: Session) -> None:
         self._at_head.pop(session, None)
         self._no_longer_behind(session)
-        self._waiting.pop((session, False), None)
-        self._waiting.pop((session, True), None)
+        self._waiters.remove(session)
 
     def clear(self) -> None:
         """Nobody is to be sent anything more."""
         self._at_head.clear()
         self._behind.clear()
         self._missed.clear()
-        self._waiting.clear()
+        self._waiters.clear()
 
     # --- a step 1 and its answer ---
 
@@ -136,24 +133,40 @@ class Readers:
         def answer(session: Session, base: Base | None) -> None:
             self._answer(session, state_vector, base)
 
-        self._with_base((session, False), state_vector, answer)
+        self._waiters.ask((session, False), state_vector, answer)
 
     def _answer(self, session: Session, state_vector: StateVector, base: Base | None) -> None:
         started = self._clock.monotonic()
-        # At the head before anything is written: a step 2 that fills the buffer takes it off again.
-        if session not in self._behind:
+        if state_vector:
+            place = self._here()
+            message = _message(messages.step_2_head, self._room.step_2(state_vector, base))
+        else:
+            full = self._full_answer(base)
+            place, message = full.place, full.message
+        # Before anything is written: a step 2 that fills the buffer takes the session off the head again.
+        if place.version != self._room.version:
+            self._at_head.pop(session, None)
+            self._behind.setdefault(session, place)
+        elif session not in self._behind:
             self._at_head[session] = session.connection
-        session.send_any(self._step_2(state_vector, base))
+        session.send_any(message)
         self._metrics.sync_steps_sent += 1
         self.send_snapshot(session)
         session.answered(self._clock.monotonic() - started)
 
-    def _step_2(self, state_vector: StateVector, base: Base | None) -> Frame | LargeMessage:
-        if state_vector:
-            return _message(messages.step_2_head, self._room.step_2(state_vector, base))
-        if self._full is None or self._full[0] != self._room.version:
-            self._full = self._room.version, _message(messages.step_2_head, self._room.step_2({}, base))
-        return self._full[1]
+    def _full_answer(self, base: Base | None) -> _Full:
+        """What joiners share: one small answer for each version, a large one for as long as it is little
+        behind. It has bytes of its own, and those who read it catch up in any case.
+        """
+        full, tail_bytes = self._full, self._room.tail_bytes
+        if full is not None:
+            if full.place.version == self._room.version:
+                return full
+            if isinstance(full.message, LargeMessage) and tail_bytes - full.tail_bytes <= LARGE_BYTES:
+                return full
+        message = _message(messages.step_2_head, self._room.step_2({}, base))
+        self._full = _Full(self._here(), message, tail_bytes)
+        return self._full
 
     def send_snapshot(self, session: Session) -> None:
         snapshot = self._room.awareness.snapshot()
@@ -162,12 +175,13 @@ class Readers:
 
     def rebase(self, stored: StoredBase) -> None:
         """The room's tail follows on another base from now on."""
-        self.stored = stored
+        self._waiters.stored = stored
         self._full = None
 
     def forget_full(self) -> None:
-        """Give back the step 2 that joiners share."""
-        self._full = None
+        """Give back the step 2 that joiners share, unless it is still on its way to one of them."""
+        if self._full is not None and self._full.place not in self._behind.values():
+            self._full = None
 
     # --- slow readers ---
 
@@ -191,7 +205,7 @@ class Readers:
         place = self._behind[session]
         frames = self._missed.latest(self._room.version - place.version)
         if frames is None:
-            self._with_base((session, True), place.state_vector, self._catch_up)
+            self._waiters.ask((session, True), place.state_vector, self._catch_up)
             return
         self._back_to_head(session)
         for frame in frames:
@@ -219,70 +233,6 @@ class Readers:
         presence = self._room.awareness.catch_up()
         if presence is not None:
             session.send(Frame(messages.encode_awareness(presence)))
-
-    # --- the base and the deleted ranges ---
-
-    def _with_base(self, who: tuple[Session, bool], state_vector: StateVector, then: _Then) -> None:
-        """Go on at once if everything is at hand; else once the base is read and the ranges are encoded."""
-        if who in self._waiting:
-            # Not looked at: it may have been asked eight hundred times at once.
-            self._waiting[who] = state_vector, then
-            return
-        needs_base = self._room.needs_base(state_vector)
-        base = self._cached() if needs_base else None
-        if (base is not None or not needs_base) and self._room.prepare_step_2():
-            then(who[0], base)
-            return
-        self._waiting[who] = state_vector, then
-        if not self._loading:
-            self._loading = True
-            self._tasks.start(self._load(), name=f"load base {self._key}")
-
-    def _cached(self) -> Base | None:
-        assert self.stored is not None
-        return self._bases.get(self.stored)
-
-    async def _load(self) -> None:
-        try:
-            while self._waiting:
-                stored, base = self.stored, None
-                if self._somebody_needs_base():
-                    assert stored is not None
-                    try:
-                        base = await self._bases.load(stored)
-                    except (StorageError, InvalidUpdate) as error:
-                        if stored is self.stored:
-                            self._give_up(error)
-                        continue  # else a newer one has taken its place meanwhile
-                await self._prepare()
-                if stored is self.stored and (base is not None or not self._somebody_needs_base()):
-                    self._go_on(base)
-        finally:
-            self._loading = False
-
-    def _somebody_needs_base(self) -> bool:
-        return any(self._room.needs_base(state_vector) for state_vector, _ in self._waiting.values())
-
-    async def _prepare(self) -> None:
-        """Step by step, so that the deletions of a large document hold up nobody's edits."""
-        self._flush()
-        while not self._room.prepare_step_2():
-            await asyncio.sleep(0)
-            # What came meanwhile is in the answer too.
-            self._flush()
-
-    def _go_on(self, base: Base | None) -> None:
-        waiting, self._waiting = self._waiting, {}
-        for (session, _), (_, then) in waiting.items():
-            # Whoever came first may have made others leave.
-            if not session.closing:
-                then(session, base)
-
-    def _give_up(self, error: Exception) -> None:
-        _log.error(Event.BASE_UNREADABLE, room=str(self._key), error=str(error))
-        waiting, self._waiting = self._waiting, {}
-        for session, _ in waiting:
-            session.close(CloseReason.TRY_AGAIN, "The document cannot be read right now.")
 
     # --- deltas ---
 

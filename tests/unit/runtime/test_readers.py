@@ -10,6 +10,8 @@ import pytest
 from collab_server.protocol.messages import MessageKind
 from collab_server.runtime import readers
 from collab_server.runtime.readers import Readers
+from collab_server.types import StateVector
+from collab_server.updates import Base, Pieces
 from tests.unit.runtime.worlds import Client, World
 
 #: A message over this is large here, and the deleted ranges of `shredded` come to more.
@@ -151,6 +153,40 @@ async def test_one_who_falls_behind_while_a_delta_is_written_has_that_delta(worl
     ben.session.writing_resumed()
     assert updates(ben) == []
     assert str(ben.text) == "x"
+
+
+async def test_joiners_share_a_large_answer_that_is_little_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Story: thirty join a large document while the class writes on. One copy of it, and not thirty."""
+    ann = await world.synced()
+    shred(ann)
+    ann.session.room.flush()
+    room, made = ann.session.room.room, []
+    step_2 = room.step_2
+
+    def count(state_vector: StateVector, base: Base | None = None) -> Pieces:
+        if not state_vector:
+            made.append(room.version)
+        return step_2(state_vector, base)
+
+    monkeypatch.setattr(room, "step_2", count)
+    joiners = []
+    for number in range(5):
+        joiners.append(await world.synced())
+        ann.write(f"{number};")
+        ann.session.room.flush()
+        readers_of(ann).forget_full()  # what is on its way is kept
+    await until_at_head(ann)
+    for joiner in joiners:
+        joiner.heard()
+        assert str(joiner.text) == str(ann.text)
+    assert len(made) == 1
+    ann.write("x" * (LARGE + 1))
+    ann.session.room.flush()
+    last = await world.synced()
+    assert len(made) == 2
+    assert str(last.text) == str(ann.text)
 
 
 async def test_one_who_leaves_behind_leaves_nothing(world: World) -> None:
