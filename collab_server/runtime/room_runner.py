@@ -1,8 +1,8 @@
-"""One open room on the event loop: who is in it, when it sends, what it hands over to be saved.
+"""One open room on the event loop: who is in it, and when it sends.
 
-Owns the timers and what is saved; what each session is sent of the document is `readers`'. What is new and
-what goes out is decided by `rooms.Room`; how bytes leave by the connection. Every call is synchronous:
-nothing else can run between reading and acting.
+Owns the timers; what each session is sent of the document is `readers`', what is saved `room_saver`'s. What
+is new and what goes out is decided by `rooms.Room`; how bytes leave by the connection. Every call is
+synchronous: nothing else can run between reading and acting.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
-from collab_storage import Base, Record, RecordKind, StorageError, StreamKey
+from collab_storage import Base, StorageError
 
 from collab_server.clock import Clock
 from collab_server.observability.events import Event
@@ -23,15 +23,15 @@ from collab_server.protocol.close_codes import CloseReason
 from collab_server.rooms.awareness import AwarenessOutcome
 from collab_server.rooms.limits import Pace
 from collab_server.rooms.member import Member
-from collab_server.rooms.room import Authors, Delta, HeldRow, Outcome, Room, Snapshot
+from collab_server.rooms.room import Outcome, Room, Snapshot
 from collab_server.runtime.activity import Activity
-from collab_server.runtime.authors import encode_authors
 from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.connection import Frame
-from collab_server.runtime.persister import Persister, Removal
+from collab_server.runtime.persister import Persister
 from collab_server.runtime.readers import Readers
+from collab_server.runtime.room_saver import RoomSaver
 from collab_server.runtime.tasks import TaskOwner
-from collab_server.types import DOCUMENT_STREAM, HELD_STREAM, ClockRange, RoomKey
+from collab_server.types import ClockRange, RoomKey
 from collab_server.updates import BaseHead, Update
 
 if TYPE_CHECKING:
@@ -91,18 +91,17 @@ class RoomRunner:
             clock=clock,
             flush=self._flush_pending,
         )
+        self._saver = RoomSaver(key, room, owner=self, persister=persister, clock=clock)
         self._loop = asyncio.get_running_loop()
         self._window_ends = 0.0
         self._awareness_due = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        self._unsaved = 0
         self._quiet_version = room.version
         self._quiet_since = self._loop.time()
-        self._saved_waiters: list[tuple[int, asyncio.Future[None]]] = []
         if room.has_pending:
             self._flush(self._loop.time())
-        self._save_held()
+        self._saver.save_held()
 
     # --- sessions ---
 
@@ -149,7 +148,7 @@ class RoomRunner:
         if outcome.ask:
             self._ask(outcome.ask)
         if outcome.held:
-            self._save_held()
+            self._saver.save_held()
         self._count(outcome)
         if outcome.dropped:
             session.tell_rejected("too_much_waiting", outcome.dropped)
@@ -225,7 +224,7 @@ class RoomRunner:
         if delta is not None:
             window = self._pace.window(listeners)
             self._window_ends = now + window
-            self._save(delta)
+            self._saver.save(delta)
             self.readers.broadcast_delta(
                 Frame(messages.encode_update(delta.update)), announcement, delta.sole_author, now
             )
@@ -251,28 +250,9 @@ class RoomRunner:
 
     # --- saving ---
 
-    def _save(self, delta: Delta) -> None:
-        record = self._record(DOCUMENT_STREAM, RecordKind.DELTA, delta.version, delta.update, delta.authors)
-        rows, gone = self.room.take_held_rows()
-        records = [record, *map(self._held_record, rows)]
-        removal = Removal(self._stream(HELD_STREAM), gone) if gone else None
-        self._submit(records, delta.version, removal)
-
-    def _save_held(self) -> None:
-        rows, gone = self.room.take_held_rows()
-        if rows or gone:
-            removal = Removal(self._stream(HELD_STREAM), gone) if gone else None
-            self._submit([self._held_record(row) for row in rows], self.room.version, removal)
-
-    def _submit(self, records: list[Record], version: int, removal: Removal | None) -> None:
-        self._unsaved += 1
-        self._persister.submit(self, records, version=version, removal=removal)
-
     def saved(self, version: int) -> None:
         """Implements `persister.Owner`: answer the marks that waited for this version."""
-        self._unsaved -= 1
-        self.room.saved(version)
-        self._wake_waiters()
+        self._saver.saved(version)
         for session in list(self._waiting_for_save):
             if not session.settle_marks():
                 self._waiting_for_save.pop(session, None)
@@ -290,35 +270,18 @@ class RoomRunner:
         for session in list(self.sessions):
             session.close(CloseReason.TRY_AGAIN)
         self._on_lost(self)
-        self._wake_waiters()
+        self._saver.give_up()
 
     async def wait_saved(self) -> None:
         """Until everything of this room is durable, or it is lost."""
-        while not self.all_saved and not self.lost:
-            await self._next_save(0)
+        await self._saver.wait_all_saved()
 
     async def snapshot(self) -> Snapshot:
         """What the document has at a version that is durable, unless the room is lost meanwhile."""
         self._flush_pending()
         snapshot = self.room.snapshot()
-        while self.room.saved_version < snapshot.version and not self.lost:
-            await self._next_save(snapshot.version)
+        await self._saver.wait_saved(snapshot.version)
         return snapshot
-
-    async def _next_save(self, version: int) -> None:
-        """Until a version is durable, or the next commit for version 0."""
-        waiter = self._loop.create_future()
-        self._saved_waiters.append((version, waiter))
-        await waiter
-
-    def _wake_waiters(self) -> None:
-        reached = self.room.saved_version
-        waiting, self._saved_waiters = self._saved_waiters, []
-        for version, waiter in waiting:
-            if version > reached and not self.lost:
-                self._saved_waiters.append((version, waiter))
-            elif not waiter.done():
-                waiter.set_result(None)
 
     # --- compaction ---
 
@@ -346,24 +309,6 @@ class RoomRunner:
             else:
                 session.close(CloseReason.TRY_AGAIN, "The document cannot be checked right now.")
 
-    def _held_record(self, row: HeldRow) -> Record:
-        return self._record(HELD_STREAM, RecordKind.HELD, row.offset, row.update, row.authors)
-
-    def _record(self, stream: str, kind: RecordKind, offset: int, data: bytes, authors: Authors) -> Record:
-        return Record(
-            tenant=self.key.tenant,
-            room=self.key.room,
-            stream=stream,
-            offset=offset,
-            kind=kind,
-            data=data,
-            authors=encode_authors(authors),
-            time=self._clock.wall(),
-        )
-
-    def _stream(self, stream: str) -> StreamKey:
-        return StreamKey(self.key.tenant, self.key.room, stream)
-
     # --- ageing ---
 
     def waiting(self) -> Iterator[tuple[Waiting, int]]:
@@ -379,7 +324,7 @@ class RoomRunner:
 
     @property
     def all_saved(self) -> bool:
-        return self._unsaved == 0 and not self.room.has_pending
+        return self._saver.all_saved
 
     @property
     def unsaved_versions(self) -> int:
@@ -388,13 +333,13 @@ class RoomRunner:
     def flush(self) -> None:
         """Send and hand over what is pending, without waiting for the window's end."""
         self._flush(self._loop.time())
-        self._save_held()
+        self._saver.save_held()
 
     def expire(self, now: float) -> None:
         """Forget silent clients, waiting parts that nobody completed, and a step 2 that nobody shares."""
         self.activity.beat()
         self.room.expire(now)
-        self._save_held()
+        self._saver.save_held()
         self.readers.forget_full()
         if self.room.version != self._quiet_version:
             self._quiet_version, self._quiet_since = self.room.version, now
