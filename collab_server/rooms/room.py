@@ -7,14 +7,15 @@ its base it knows what that has, and not the bytes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from collab_server.errors import InvalidUpdate, RefusalReason
 from collab_server.rooms.awareness import RoomAwareness
+from collab_server.rooms.growth import Growth
 from collab_server.rooms.held import HeldPart, HeldParts, held_size
 from collab_server.rooms.limits import RoomLimits
 from collab_server.rooms.member import Gap, Member
+from collab_server.rooms.outcomes import Authors, Delta, HeldRow, Memory, Outcome, Snapshot
 from collab_server.types import ClockRange, StateVector
 from collab_server.updates import (
     Accepted,
@@ -31,74 +32,8 @@ from collab_server.updates import (
     encode_update,
 )
 
-#: Who made a delta: user id → the client ids that they used.
-Authors = dict[str, set[int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """All that was accepted since the flush before, as one canonical update.
-
-    `version` is its offset in the journal; `sole_author` is set if all of it came from one session; `since`
-    is when the first of it came, in the caller's time.
-    """
-
-    version: int
-    update: bytes
-    authors: Authors
-    sole_author: Member | None
-    since: float
-
-
-@dataclass(frozen=True, slots=True)
-class HeldRow:
-    """A part that began to wait, to be journaled apart from the deltas."""
-
-    offset: int
-    update: bytes
-    authors: Authors
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What `receive` found: anything new, anything that waits now, who is to be asked with step 1, and how
-    many runs had to be dropped because too much waits already."""
-
-    changed: bool = False
-    held: bool = False
-    ask: Collection[Member] = ()
-    dropped: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Bytes in memory: of the index, of the tail, of what waits."""
-
-    index: int
-    tail: int
-    held: int
-
-    @property
-    def total(self) -> int:
-        return self.index + self.tail + self.held
-
-
-class NeedsAudit(Exception):
-    """More types than may lie in each other unseen: the update waits until the room was compacted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What the document had at a version. `depth` is what of its types an audit of it covers."""
-
-    version: int
-    index: Index
-    depth: int
-
-
 #: Deleted ranges that are encoded in one step: a millisecond or two, and those of one client more.
 _RANGES_AT_ONCE = 1_000
-#: Calls of `expire` after which the encoded ranges are given back if nobody was sent them meanwhile.
 
 _NOTHING_NEW = Outcome()
 _CHANGED = Outcome(changed=True)
@@ -146,11 +81,7 @@ class Room:
         self._resting = b""
         self._ranges_bytes = 0
         self._tail = Tail() if base is None else Tail(base.state)
-        self._base_bytes = 0 if base is None else base.size_bytes
-        self._base_depth = 0 if base is None else base.depth
-        self._deep = frozenset() if base is None else base.deep
-        #: At least the number of types since the base that lie in each other.
-        self.unaudited_depth = 0
+        self._growth = Growth(limits, base)
         self._held = HeldParts(limits.held_bytes, head=held_head)
         self._pending = _Pending()
         self._new_held: list[HeldRow] = []
@@ -194,7 +125,7 @@ class Room:
         for run in accepted.runs:
             self._tail.append(run)
         self.version = self.saved_version = offset
-        self.unaudited_depth += update.depth
+        self._growth.unaudited_depth += update.depth
         return not accepted.held and not accepted.dropped_deletes
 
     def restore_held(
@@ -218,7 +149,7 @@ class Room:
         accepted = self._index.integrate(update)
         changed = bool(accepted.runs or accepted.deletes)
         if changed:
-            self.unaudited_depth += update.depth
+            self._growth.unaudited_depth += update.depth
             self._pending.add(accepted, author=member, user=member.identity.user, now=now)
             if self._held and accepted.runs:
                 self._release_from({run.client for run in accepted.runs}, now)
@@ -237,9 +168,9 @@ class Room:
 
     def check(self, update: Update, size_bytes: int) -> None:
         """What `receive` raises, without anything being received."""
-        self._check_size(update, size_bytes)
-        if update.depth or self._deep:
-            self._check_depth(update)
+        self._growth.check(
+            update, size_bytes=size_bytes, document_bytes=self.document_bytes, state=self._index.state
+        )
 
     def delete(self, ranges: Sequence[ClockRange], *, now: float) -> None:
         """Delete what nobody asked to have deleted: the delta has no author, and everybody gets it."""
@@ -252,34 +183,6 @@ class Room:
         self._droppers = {member for member in self._droppers if member.dropped}
         state = self._index.state
         return [member for member in self._droppers if member.ask_again(state)]
-
-    def _check_size(self, update: Update, size_bytes: int) -> None:
-        limits, state = self._limits, self._index.state
-        if self.document_bytes + size_bytes > limits.document_bytes:
-            raise InvalidUpdate(
-                RefusalReason.TOO_LARGE, f"the document would grow over {limits.document_bytes} bytes"
-            )
-        # The sum is nearly always far from the limit; only near it are the new ones counted.
-        if len(state) + len(update.structs) > limits.document_clients:
-            new = {run.client for run in update.structs}.difference(state)
-            if len(state) + len(new) > limits.document_clients:
-                raise InvalidUpdate(
-                    RefusalReason.TOO_LARGE, f"the document has {limits.document_clients} client ids already"
-                )
-
-    def _check_depth(self, update: Update) -> None:
-        if self._deep and any(map(self._names_deep, update.structs)):
-            raise InvalidUpdate(RefusalReason.TOO_LARGE, "a new struct stands in a type that lies too deep")
-        unaudited = self.unaudited_depth + update.depth
-        if self._base_depth + unaudited > self._limits.document_depth:
-            raise InvalidUpdate(RefusalReason.TOO_LARGE, "too many types lie in each other")
-        if unaudited > self._limits.unaudited_depth and self.unaudited_depth:
-            raise NeedsAudit
-
-    def _names_deep(self, run: Run) -> bool:
-        """Whether a struct of it that is new stands in a type that lies too deep."""
-        known = self._index.state.get(run.client, 0)
-        return any(clock >= known and (client, end - 1) in self._deep for clock, client, end in run.parents)
 
     def _hold(self, member: Member, structs: Sequence[Run]) -> int:
         """Let structs wait; how many could not."""
@@ -305,7 +208,7 @@ class Room:
         """Offer a waiting part to the index again; the clients that advanced."""
         accepted = self._index.integrate(Update(part.structs, ()))
         if accepted.runs:
-            self.unaudited_depth += sum([run.types for run in accepted.runs])
+            self._growth.add(accepted.runs)
             self._pending.add(accepted, author=part.owner, user=part.user, now=now)
         if accepted.held:
             self._held.shrink(part, accepted.held, self._waits(accepted.held))
@@ -395,22 +298,24 @@ class Room:
 
     @property
     def base_bytes(self) -> int:
-        return self._base_bytes
+        return self._growth.base_bytes
+
+    @property
+    def unaudited_depth(self) -> int:
+        """See `growth.Growth`."""
+        return self._growth.unaudited_depth
 
     def snapshot(self) -> Snapshot:
         """A copy of what the document has at `version`; nothing may be pending."""
-        return Snapshot(self.version, self._index.copy(), self.unaudited_depth)
+        return Snapshot(self.version, self._index.copy(), self._growth.unaudited_depth)
 
     def rebase(self, base: BaseHead, snapshot: Snapshot) -> None:
         """Take a base that was made of what the document was then, and let go of what it holds."""
         if self._awake is None:
             self._wake()
         self._tail.rebase(base.state)
-        self._base_bytes = base.size_bytes
-        self._base_depth = base.depth
-        self._deep = base.deep
+        self._growth.rebase(base, audited_depth=snapshot.depth)
         self.base_version = snapshot.version
-        self.unaudited_depth -= snapshot.depth
 
     # --- saving, leaving, ageing ---
 
@@ -440,7 +345,7 @@ class Room:
     @property
     def document_bytes(self) -> int:
         """Bytes of the structs and of the deleted ranges."""
-        return self._base_bytes + self._tail.size_bytes + self._deleted_bytes
+        return self._growth.base_bytes + self._tail.size_bytes + self._deleted_bytes
 
     @property
     def _deleted_bytes(self) -> int:

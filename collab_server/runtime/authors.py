@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import collab_storage
 
-from collab_server.rooms.room import Authors
+from collab_server.rooms.outcomes import Authors
 
 
 def encode_authors(authors: Authors) -> bytes:

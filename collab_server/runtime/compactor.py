@@ -19,7 +19,8 @@ from collab_storage import Base, Bases, Journal, StorageError, StreamKey
 from collab_server.errors import InvalidUpdate
 from collab_server.observability.events import Event
 from collab_server.observability.metrics import Metrics
-from collab_server.rooms.room import Room, Snapshot
+from collab_server.rooms.outcomes import Snapshot
+from collab_server.rooms.room import Room
 from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.offenders import NotFound, Offender, Search
 from collab_server.runtime.room_runner import RoomRunner

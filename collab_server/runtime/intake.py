@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from collab_server.errors import InvalidUpdate
 from collab_server.protocol.close_codes import CloseReason
-from collab_server.rooms.room import NeedsAudit
+from collab_server.rooms.outcomes import NeedsAudit
 from collab_server.runtime.scanner import Scanned, Scanner
 from collab_server.updates import Update
 

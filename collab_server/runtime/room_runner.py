@@ -23,7 +23,8 @@ from collab_server.protocol.close_codes import CloseReason
 from collab_server.rooms.awareness import AwarenessOutcome
 from collab_server.rooms.limits import Pace
 from collab_server.rooms.member import Member
-from collab_server.rooms.room import Outcome, Room, Snapshot
+from collab_server.rooms.outcomes import Outcome, Snapshot
+from collab_server.rooms.room import Room
 from collab_server.runtime.activity import Activity
 from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.connection import Frame

@@ -10,7 +10,8 @@ import asyncio
 from collab_storage import Record, RecordKind, StreamKey
 
 from collab_server.clock import Clock
-from collab_server.rooms.room import Authors, Delta, HeldRow, Room
+from collab_server.rooms.outcomes import Authors, Delta, HeldRow
+from collab_server.rooms.room import Room
 from collab_server.runtime.authors import encode_authors
 from collab_server.runtime.persister import Owner, Persister, Removal
 from collab_server.types import DOCUMENT_STREAM, HELD_STREAM, RoomKey

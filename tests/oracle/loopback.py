@@ -11,7 +11,8 @@ from random import Random
 
 from collab_server.rooms.limits import RoomLimits
 from collab_server.rooms.member import Member
-from collab_server.rooms.room import Room, Snapshot
+from collab_server.rooms.outcomes import Snapshot
+from collab_server.rooms.room import Room
 from collab_server.types import Identity, StateVector
 from collab_server.updates import STORED_LIMITS, Base, BaseHead, decode_state_vector, scan
 from collab_server.updates.compaction import Compacted, compact

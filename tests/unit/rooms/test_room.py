@@ -11,7 +11,8 @@ from collab_server.errors import InvalidUpdate
 from collab_server.rooms.held import HeldPart, HeldParts
 from collab_server.rooms.limits import RoomLimits
 from collab_server.rooms.member import Member
-from collab_server.rooms.room import Delta, Room
+from collab_server.rooms.outcomes import Delta
+from collab_server.rooms.room import Room
 from collab_server.types import Identity
 from collab_server.updates import decode_state_vector, scan
 from collab_server.updates.compaction import compact

@@ -7,7 +7,8 @@ import pytest
 from collab_server.errors import InvalidUpdate
 from collab_server.rooms.limits import RoomLimits
 from collab_server.rooms.member import Member
-from collab_server.rooms.room import NeedsAudit, Room
+from collab_server.rooms.outcomes import NeedsAudit
+from collab_server.rooms.room import Room
 from collab_server.types import Identity
 from collab_server.updates import scan
 from collab_server.updates.compaction import MAX_TYPE_DEPTH, compact
