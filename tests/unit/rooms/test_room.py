@@ -386,3 +386,16 @@ def test_the_ranges_that_a_joiner_needs_are_prepared_in_parts_and_kept_while_joi
     room.step_2({})
     room.expire(0.0)
     assert room.prepare_step_2(), "kept until the room rests"
+
+
+def test_content_that_the_server_deletes_goes_to_everybody_and_is_nobodys() -> None:
+    room, ann = Room(RoomLimits()), Replica(1)
+    receive(room, member("ann"), ann.write("hello"))
+    flush(room)
+    room.delete([(1, 1, 3)], now=0.0)
+    delta = flush(room)
+    assert (delta.sole_author, delta.authors) == (None, {})
+    ann.doc.apply_update(delta.update)
+    assert str(ann.text) == text_of(room) == "hlo"
+    room.delete([(1, 1, 3)], now=0.0)
+    assert room.flush() is None, "known"
