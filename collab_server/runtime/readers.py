@@ -177,11 +177,13 @@ class Readers:
         """The room's tail follows on another base from now on."""
         self._waiters.stored = stored
         self._full = None
+        self._forget_missed()
 
     def forget_full(self) -> None:
         """Give back the step 2 that joiners share, unless it is still on its way to one of them."""
         if self._full is not None and self._full.place not in self._behind.values():
             self._full = None
+            self._forget_missed()
 
     # --- slow readers ---
 
@@ -225,7 +227,16 @@ class Readers:
         self._at_head[session] = session.connection
 
     def _no_longer_behind(self, session: Session) -> None:
-        if self._behind.pop(session, None) is not None and not self._behind:
+        if self._behind.pop(session, None) is not None:
+            self._forget_missed()
+
+    def _has_large_answer(self) -> bool:
+        """One that a joiner may get when it is no longer new, and catch up from there."""
+        return self._full is not None and isinstance(self._full.message, LargeMessage)
+
+    def _forget_missed(self) -> None:
+        """Nobody is there any more who could be sent the deltas that were kept."""
+        if not self._behind and not self._has_large_answer():
             self._missed.clear()
             self._place = None
 
@@ -238,7 +249,7 @@ class Readers:
 
     def broadcast_delta(self, delta: Frame, second: Frame | None, author: Member | None, now: float) -> None:
         """As `broadcast`, of the delta that made the room's version."""
-        if self._behind:
+        if self._behind or self._has_large_answer():
             self._missed.add(delta, max_bytes=min(self._room.deletes.size_bytes, LARGE_BYTES))
         self.broadcast(delta, second, author, now)
 

@@ -187,6 +187,18 @@ async def test_joiners_share_a_large_answer_that_is_little_behind(
     last = await world.synced()
     assert len(made) == 2
     assert str(last.text) == str(ann.text)
+    # All of them have read it. The next one gets it too, and the deltas since.
+    await until_at_head(ann)
+    ann.write("z")
+    ann.session.room.flush()
+    later = await world.joined()
+    large = later.connection.large
+    later.synchronise()
+    await until_at_head(ann)
+    assert len(made) == 2
+    assert later.connection.large == large + 1
+    later.heard()
+    assert str(later.text) == str(ann.text)
 
 
 async def test_one_who_leaves_behind_leaves_nothing(world: World) -> None:
