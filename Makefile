@@ -13,7 +13,7 @@ ARGS ?=
 # More for pytest, as in `make test-fast PYTEST="-k rooms"`.
 PYTEST ?=
 
-.PHONY: help setup run check test-fast test bench soak docs clean test-setup packages
+.PHONY: help setup run check test-fast test test-asgi bench soak docs clean test-setup packages
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -72,6 +72,10 @@ test-fast: $(STAMPS)/venv ## The tests that take under two minutes together
 test: test-setup ## All tests, browsers and foreign clients included
 	cd frontend-demo && npm test --silent
 	$(BIN)/pytest -m "not soak" $(PYTEST)
+
+test-asgi: test-setup ## The suites of foreign clients and of the protocol once more, over ASGI and over TLS
+	$(BIN)/pytest -m "not soak" tests/interop tests/conformance --way-in asgi $(PYTEST)
+	$(BIN)/pytest -m "not soak" tests/interop tests/conformance --way-in tls $(PYTEST)
 
 soak: test-setup ## The long tests: hours
 	$(BIN)/pytest -m soak $(PYTEST)

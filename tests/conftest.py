@@ -52,13 +52,27 @@ WAYS_IN = {"port": our_server, "asgi": asgi_server, "tls": tls_server}
 both_ways_in = pytest.mark.parametrize("server", ["port", "asgi"], indirect=True)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--way-in", choices=WAYS_IN, default="port", help="how clients reach our server")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Over ASGI, what only our own port can promise is left out."""
+    if config.getoption("--way-in") != "asgi":
+        return
+    for item in items:
+        for marker in item.iter_markers("port_only"):
+            item.add_marker(pytest.mark.skip(reason=f"over ASGI: {marker.args[0]}"))
+
+
 @pytest.fixture
 async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ServerProcess]:
     """Our server on a fresh data directory; at the end it must exit in order.
 
-    On its own port, unless the test is parametrised with one of `WAYS_IN`.
+    On its own port, unless the test is parametrised with one of `WAYS_IN`, or all are told by --way-in.
     """
-    async with WAYS_IN[getattr(request, "param", "port")](tmp_path / "data") as process:
+    way_in = getattr(request, "param", request.config.getoption("--way-in"))
+    async with WAYS_IN[way_in](tmp_path / "data") as process:
         yield process
     # Shown by pytest when the test failed.
     print(process.log_tail(LOG_SHOWN))

@@ -74,6 +74,7 @@ async def test_half_sent_handshakes(start: Start, seconds: float) -> None:
     assert growth.peak_bytes < MOST_BYTES
 
 
+@pytest.mark.port_only("Hypercorn queues without bound what nobody has received")
 async def test_a_flood_before_admission(server: ServerProcess) -> None:
     """Who is not let in is not read, is told so, and what it sends after that is thrown away."""
     async with scene(server) as target:
