@@ -73,9 +73,8 @@ test: test-setup ## All tests, browsers and foreign clients included
 	cd frontend-demo && npm test --silent
 	$(BIN)/pytest -m "not soak" $(PYTEST)
 
-test-asgi: test-setup ## The suites of foreign clients and of the protocol once more, over ASGI and over TLS
+test-asgi: test-setup ## The suites of foreign clients and of the protocol once more, over ASGI
 	$(BIN)/pytest -m "not soak" tests/interop tests/conformance --way-in asgi $(PYTEST)
-	$(BIN)/pytest -m "not soak" tests/interop tests/conformance --way-in tls $(PYTEST)
 
 soak: test-setup ## The long tests: hours
 	$(BIN)/pytest -m soak $(PYTEST)
