@@ -32,7 +32,6 @@ from collab_server.runtime.census import Census
 from collab_server.runtime.compactor import Compactor
 from collab_server.runtime.heartbeat import Heartbeat
 from collab_server.runtime.loop_lag import LoopLag
-from collab_server.runtime.loop_probe import LoopProbe
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry
 from collab_server.runtime.report import report_rooms
@@ -157,9 +156,8 @@ class Service:
         self.tasks.start(self._persister.run(), name="persister")
         heartbeat = Heartbeat(lambda: self.entrance.sessions, lambda: self.registry)
         self.tasks.start(heartbeat.run(), name="heartbeat")
-        self.tasks.start(LoopLag(self.metrics).run(), name="loop lag")
-        if period := self.settings.latency.loop_probe_seconds:
-            self.tasks.start(LoopProbe(self.metrics, period_seconds=period).run(), name="loop probe")
+        lag = LoopLag(self.metrics, probe_seconds=self.settings.latency.loop_probe_seconds)
+        self.tasks.start(lag.run(), name="loop lag")
 
     def open_to(self, front: FrontEnd) -> None:
         """From now on people come in through `front`."""
