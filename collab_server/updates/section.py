@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collab_server.updates.content import DELETED, GC, READERS, SKIP, STRING, TYPE
 from collab_server.updates.refusal import malformed, unknown_content
-from collab_server.updates.run import MARK_EVERY, Mark, Parent, Run, Wait
+from collab_server.updates.run import MARK_EVERY, Parent, Place, Run, Wait
 from collab_server.updates.text import skip_text, utf16_length
 from collab_server.updates.varint import MAX_CLOCK, read_varint
 
@@ -54,7 +54,7 @@ class Section:
         waits = self._waits = []
         parents = self._parents = []
         types = 0
-        marks: list[Mark] = []
+        marks: list[Place] = []
         first_pos, first_clock, seen, next_mark = pos, clock, 0, MARK_EVERY
         while seen < count:
             info = data[pos]
