@@ -96,51 +96,61 @@ class Service:
         self._locked = False
         self._persister = Persister(self._journal, settings.storage, self.metrics)
         self.workers = Workers(settings.workers, self.metrics, scratch=parts.scratch_of(settings.storage))
+        self.registry = self._make_registry()
+        self.entrance = self._make_entrance(authenticator)
+        self._census = Census(
+            self.registry, lambda: self.entrance.sessions, metrics=self.metrics, clock=self._clock
+        )
+
+    def _make_registry(self) -> Registry:
         cache = BaseCache(
             self._bases,
-            budget_bytes=settings.storage.base_cache_bytes,
+            budget_bytes=self.settings.storage.base_cache_bytes,
             metrics=self.metrics,
             tasks=self.tasks,
         )
-        compact = parts.compact_of(settings.storage, self._journal, self._bases, self.workers)
-        compactor = Compactor(
+        return Registry(
+            self._journal,
+            self._bases,
+            self._persister,
+            cache=cache,
+            compactor=self._make_compactor(cache),
+            policy=parts.room_policy(self.settings),
+            metrics=self.metrics,
+            tasks=self.tasks,
+            clock=self._clock,
+        )
+
+    def _make_compactor(self, cache: BaseCache) -> Compactor:
+        compact = parts.compact_of(self.settings.storage, self._journal, self._bases, self.workers)
+        return Compactor(
             compact,
             repair=parts.repair_of(compact),
             bases=self._bases,
             cache=cache,
             journal=self._journal,
-            policy=parts.compaction_policy(settings),
+            policy=parts.compaction_policy(self.settings),
             metrics=self.metrics,
             tasks=self.tasks,
         )
-        self.registry = Registry(
-            self._journal,
-            self._bases,
-            self._persister,
-            cache=cache,
-            compactor=compactor,
-            policy=parts.room_policy(settings),
-            metrics=self.metrics,
+
+    def _make_entrance(self, authenticator: Authenticator) -> Entrance:
+        settings = self.settings
+        scanner = Scanner(
+            parts.scan_limits(settings),
+            inline_bytes=settings.limits.scan_inline_bytes,
+            worker=scan_in_worker(self.workers, parts.large_scan_limits(settings)),
             tasks=self.tasks,
-            clock=self._clock,
         )
-        self.entrance = Entrance(
+        return Entrance(
             registry=self.registry,
             persister=self._persister,
             authenticator=authenticator,
             listen=settings.listen,
             sessions=settings.sessions,
-            scanner=Scanner(
-                parts.scan_limits(settings),
-                inline_bytes=settings.limits.scan_inline_bytes,
-                worker=scan_in_worker(self.workers, parts.large_scan_limits(settings)),
-                tasks=self.tasks,
-            ),
+            scanner=scanner,
             metrics=self.metrics,
             tasks=self.tasks,
-        )
-        self._census = Census(
-            self.registry, lambda: self.entrance.sessions, metrics=self.metrics, clock=self._clock
         )
 
     # --- start ---
