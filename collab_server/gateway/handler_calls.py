@@ -5,13 +5,13 @@ Owns the guarding of these calls. Full and empty buffers are told by `outgoing`.
 
 from __future__ import annotations
 
-import logging
 from typing import Protocol, runtime_checkable
 
+from collab_server.observability import Event, get_logger
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.connection import Connection, MessageHandler
 
-_logger = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 _INTERNAL = CloseReason.INTERNAL.value
 
@@ -39,8 +39,8 @@ class HandlerCalls:
     def message(self, payload: bytes) -> None:
         try:
             self._handler.message(payload)
-        except Exception:
-            _logger.exception("a message handler raised in message()")
+        except Exception:  # noqa: BLE001 - a mistake of ours ends one connection, not its neighbours
+            _log.exception(Event.CONNECTION_FAILED, where="message")
             self._connection.close(*_INTERNAL)
 
     def text(self, payload: bytes) -> None:
@@ -50,12 +50,12 @@ class HandlerCalls:
                 handler.text(payload)
             else:
                 handler.text_message()
-        except Exception:
-            _logger.exception("a message handler raised at a text message")
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception(Event.CONNECTION_FAILED, where="text message")
             self._connection.close(*_INTERNAL)
 
     def disconnected(self, code: int | None) -> None:
         try:
             self._handler.disconnected(code)
-        except Exception:
-            _logger.exception("a message handler raised in disconnected()")
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception(Event.CONNECTION_FAILED, where="disconnected")

@@ -12,7 +12,6 @@ the transport is gone, and a timer sees to it that it goes.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from enum import IntEnum
 
@@ -31,10 +30,11 @@ from collab_server.gateway.parser_size import ParserSize
 from collab_server.gateway.picows_parser import BINARY, FrameParser, FrameReceiver, new_parser
 from collab_server.gateway.settings import GatewaySettings
 from collab_server.gateway.violations import TOO_BIG, FrameViolation
+from collab_server.observability import Event, get_logger
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.connection import Acceptor, Frame, LargeMessage, UpgradeRequest
 
-_logger = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 _PING_WIRE = control_frame(control_frames.PING)
 _INTERNAL = CloseReason.INTERNAL.value
@@ -102,8 +102,8 @@ class FastConnection(FrameReceiver):
         try:
             handler = self._out.handler = accept(self, request)
             self._calls = HandlerCalls(self, handler)
-        except Exception:
-            _logger.exception("an acceptor raised")
+        except Exception:  # noqa: BLE001 - a mistake of ours ends one connection, not its neighbours
+            _log.exception(Event.CONNECTION_FAILED, where="accept")
             self.close(*_INTERNAL)
         if self.buffered > self._settings.write_high_bytes:
             # What the acceptor wrote filled the buffer before there was a handler to be told.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
 from collab_server.gateway.handler_calls import HandlerCalls
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.connection import Frame, LargeMessage
+from tests.unit.gateway.wiring import Logged
 
 
 class Closed:
@@ -86,18 +85,17 @@ def test_one_that_takes_text_gets_it() -> None:
 
 
 @pytest.mark.parametrize("handler", [Told(faulty=True), Reader(faulty=True)])
-def test_what_it_raises_closes_the_connection(handler: Told, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_it_raises_closes_the_connection(handler: Told, logged: Logged) -> None:
     connection = Closed()
     calls = HandlerCalls(connection, handler)
-    with caplog.at_level(logging.ERROR):
-        calls.message(b"m")
-        calls.text(b"t")
+    calls.message(b"m")
+    calls.text(b"t")
     assert connection.codes == [CloseReason.INTERNAL.value[0]] * 2
-    assert [record.exc_info is not None for record in caplog.records] == [True, True]
+    assert [line["where"] for line in logged] == ["message", "text message"]
 
 
-def test_what_it_raises_at_the_end_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_it_raises_at_the_end_is_logged(logged: Logged) -> None:
     connection = Closed()
     HandlerCalls(connection, Told(faulty=True)).disconnected(None)
-    assert len(caplog.records) == 1
+    assert [line["where"] for line in logged] == ["disconnected"]
     assert not connection.codes
