@@ -85,6 +85,7 @@ bench: setup ## Measure against the peers and rewrite bench/README.md; fails if 
 
 docs: $(STAMPS)/venv ## Rewrite what is generated from the code
 	$(BIN)/python docs/generate_configuration.py
+	$(BIN)/python docs/generate_operations.py
 
 clean: ## Remove everything that was made, except data
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -32,7 +32,6 @@ from collab_server.runtime.census import Census
 from collab_server.runtime.compactor import Compactor
 from collab_server.runtime.heartbeat import Heartbeat
 from collab_server.runtime.loop_lag import LoopLag
-from collab_server.runtime.loop_probe import LoopProbe
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.registry import Registry
 from collab_server.runtime.report import report_rooms
@@ -97,51 +96,61 @@ class Service:
         self._locked = False
         self._persister = Persister(self._journal, settings.storage, self.metrics)
         self.workers = Workers(settings.workers, self.metrics, scratch=parts.scratch_of(settings.storage))
+        self.registry = self._make_registry()
+        self.entrance = self._make_entrance(authenticator)
+        self._census = Census(
+            self.registry, lambda: self.entrance.sessions, metrics=self.metrics, clock=self._clock
+        )
+
+    def _make_registry(self) -> Registry:
         cache = BaseCache(
             self._bases,
-            budget_bytes=settings.storage.base_cache_bytes,
+            budget_bytes=self.settings.storage.base_cache_bytes,
             metrics=self.metrics,
             tasks=self.tasks,
         )
-        compact = parts.compact_of(settings.storage, self._journal, self._bases, self.workers)
-        compactor = Compactor(
+        return Registry(
+            self._journal,
+            self._bases,
+            self._persister,
+            cache=cache,
+            compactor=self._make_compactor(cache),
+            policy=parts.room_policy(self.settings),
+            metrics=self.metrics,
+            tasks=self.tasks,
+            clock=self._clock,
+        )
+
+    def _make_compactor(self, cache: BaseCache) -> Compactor:
+        compact = parts.compact_of(self.settings.storage, self._journal, self._bases, self.workers)
+        return Compactor(
             compact,
             repair=parts.repair_of(compact),
             bases=self._bases,
             cache=cache,
             journal=self._journal,
-            policy=parts.compaction_policy(settings),
+            policy=parts.compaction_policy(self.settings),
             metrics=self.metrics,
             tasks=self.tasks,
         )
-        self.registry = Registry(
-            self._journal,
-            self._bases,
-            self._persister,
-            cache=cache,
-            compactor=compactor,
-            policy=parts.room_policy(settings),
-            metrics=self.metrics,
+
+    def _make_entrance(self, authenticator: Authenticator) -> Entrance:
+        settings = self.settings
+        scanner = Scanner(
+            parts.scan_limits(settings),
+            inline_bytes=settings.limits.scan_inline_bytes,
+            worker=scan_in_worker(self.workers, parts.large_scan_limits(settings)),
             tasks=self.tasks,
-            clock=self._clock,
         )
-        self.entrance = Entrance(
+        return Entrance(
             registry=self.registry,
             persister=self._persister,
             authenticator=authenticator,
             listen=settings.listen,
             sessions=settings.sessions,
-            scanner=Scanner(
-                parts.scan_limits(settings),
-                inline_bytes=settings.limits.scan_inline_bytes,
-                worker=scan_in_worker(self.workers, parts.large_scan_limits(settings)),
-                tasks=self.tasks,
-            ),
+            scanner=scanner,
             metrics=self.metrics,
             tasks=self.tasks,
-        )
-        self._census = Census(
-            self.registry, lambda: self.entrance.sessions, metrics=self.metrics, clock=self._clock
         )
 
     # --- start ---
@@ -157,9 +166,8 @@ class Service:
         self.tasks.start(self._persister.run(), name="persister")
         heartbeat = Heartbeat(lambda: self.entrance.sessions, lambda: self.registry)
         self.tasks.start(heartbeat.run(), name="heartbeat")
-        self.tasks.start(LoopLag(self.metrics).run(), name="loop lag")
-        if period := self.settings.latency.loop_probe_seconds:
-            self.tasks.start(LoopProbe(self.metrics, period_seconds=period).run(), name="loop probe")
+        lag = LoopLag(self.metrics, probe_seconds=self.settings.latency.loop_probe_seconds)
+        self.tasks.start(lag.run(), name="loop lag")
 
     def open_to(self, front: FrontEnd) -> None:
         """From now on people come in through `front`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from collab_storage import Bases, Journal
@@ -109,12 +110,13 @@ def scan_limits(settings: Settings) -> ScanLimits:
 
 def large_scan_limits(settings: Settings) -> ScanLimits:
     """For what a worker scans: a client that brings back a whole document must be heard."""
-    limits = settings.limits
-    return ScanLimits(
-        max_blocks=max(limits.max_update_blocks, limits.max_large_update_parts),
-        max_clients=max(limits.max_update_clients, settings.rooms.max_document_clients),
-        max_delete_ranges=max(limits.max_update_delete_ranges, limits.max_large_update_parts),
-        max_depth=limits.max_update_depth,
+    usual = scan_limits(settings)
+    most_parts = settings.limits.max_large_update_parts
+    return replace(
+        usual,
+        max_blocks=max(usual.max_blocks, most_parts),
+        max_clients=max(usual.max_clients, settings.rooms.max_document_clients),
+        max_delete_ranges=max(usual.max_delete_ranges, most_parts),
     )
 
 

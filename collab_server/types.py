@@ -66,6 +66,3 @@ class Identity:
     permissions: frozenset[Permission]
     #: The server made the user id up; a client may say which one it was given before.
     made_up: bool = False
-
-    def can(self, permission: Permission) -> bool:
-        return permission in self.permissions

@@ -44,10 +44,14 @@ def _facts(room: str, shown: dict[str, Any]) -> list[tuple[str, str]]:
     named = ", ".join(map(str, clients[:_MOST_CLIENTS])) + (", …" if len(clients) > _MOST_CLIENTS else "")
     return [
         ("Document", printable(room)),
-        ("Size", f"{shown['size_bytes']:,} bytes in {shown['records']:,} updates"),
+        ("Size", f"{shown['size_bytes']:,} bytes in {_updates(shown['records'])}"),
         ("Clients", f"{len(clients):,}" + (f": {named}" if named else "")),
         ("Roots", f"{len(shown['roots']):,}"),
     ]
+
+
+def _updates(count: int) -> str:
+    return f"{count:,} update" + ("" if count == 1 else "s")
 
 
 def _content(value: Any) -> str:

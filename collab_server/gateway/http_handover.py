@@ -19,15 +19,17 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
-from hypercorn.events import Event, Updated
+from hypercorn.events import Event as HypercornEvent
+from hypercorn.events import Updated
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.typing import ASGIFramework
 
 from collab_server.gateway.handshake import wants_websocket
 from collab_server.gateway.head import RequestHead, split_target
 from collab_server.gateway.settings import GatewaySettings
+from collab_server.observability import Event, get_logger
 
-_logger = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -85,8 +87,8 @@ class HttpService:
     ) -> None:
         try:
             await server.run()
-        except Exception:
-            _logger.exception("an HTTP connection failed")
+        except Exception:  # noqa: BLE001 - a mistake of ours ends one connection, not its neighbours
+            _log.exception(Event.CONNECTION_FAILED, where="HTTP")
         finally:
             if server.upgrade is None:
                 transport.abort()  # cancelled while it waited for the remote to read
@@ -171,7 +173,7 @@ class _Http1Server(TCPServer):
         if self.upgrade is None:
             await super()._close()
 
-    async def protocol_send(self, event: Event) -> None:
+    async def protocol_send(self, event: HypercornEvent) -> None:
         if self._is_over and isinstance(event, Updated):
             return
         await super().protocol_send(event)

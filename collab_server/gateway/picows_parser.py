@@ -9,13 +9,14 @@ signature changes.
 from __future__ import annotations
 
 import asyncio
-import logging
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]
+
+from collab_server.observability import Event, get_logger
 
 CONTINUATION = WSMsgType.CONTINUATION
 TEXT = WSMsgType.TEXT
@@ -154,10 +155,10 @@ class _MuteLog:
 
     def exception(self, _message: str, *_: object) -> None:
         """An exception came out of a receiver, which is a fault of ours."""
-        _logger.exception("a receiver of frames raised")
+        _log.exception(Event.CONNECTION_FAILED, where="frame")
 
 
-_logger = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _MUTE_LOG = _MuteLog()
 
 

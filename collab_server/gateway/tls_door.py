@@ -7,7 +7,6 @@ that it is given, and nothing of what is spoken afterwards.
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 from typing import Any, Protocol, cast
 
@@ -15,8 +14,9 @@ from collab_server.gateway.head import RefusedRequest
 from collab_server.gateway.head_protocol import HeadProtocol, Waiting, error_response
 from collab_server.gateway.lingering import linger
 from collab_server.gateway.settings import GatewaySettings
+from collab_server.observability import Event, get_logger
 
-_logger = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 #: The first byte of a record that begins a handshake (RFC 8446 §5.1).
 _TLS_HANDSHAKE = 0x16
@@ -134,7 +134,7 @@ class TlsDoor(asyncio.Protocol):
             if error is None:
                 secure = shaking.result()
             elif not isinstance(error, OSError):
-                _logger.error("a TLS handshake failed", exc_info=error)
+                _log.error(Event.CONNECTION_FAILED, where="TLS handshake", exc_info=error)
             # OSError: no TLS that we speak, or lost on the way. It is the remote's affair.
         if secure is None or secure.is_closing():
             self.abort()

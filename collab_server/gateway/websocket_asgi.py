@@ -12,7 +12,6 @@ until the first of: our close, the remote's end, an abort, a send that fails, th
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -20,14 +19,15 @@ from typing import Any
 from collab_server.gateway.control_frames import close_payload
 from collab_server.gateway.settings import GatewaySettings
 from collab_server.gateway.violations import TOO_BIG
+from collab_server.observability import Event, get_logger
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.connection import Acceptor, Frame, LargeMessage, MessageHandler, UpgradeRequest
 
-_logger = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
-Event = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Event]]
-Send = Callable[[Event], Awaitable[None]]
+AsgiEvent = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[AsgiEvent]]
+Send = Callable[[AsgiEvent], Awaitable[None]]
 
 #: What ASGI servers say where no close frame with a code came (RFC 6455 §7.4.1).
 _NO_CODE = (None, 1005, 1006)
@@ -51,7 +51,7 @@ class AsgiConnection:
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._is_open = True
-        self._close_event: Event | None = None
+        self._close_event: AsgiEvent | None = None
         self._timer: asyncio.TimerHandle | None = None
         #: Done when the connection is gone.
         self._over = self._loop.create_future()
@@ -79,8 +79,8 @@ class AsgiConnection:
     def _start(self, accept: Acceptor, request: UpgradeRequest) -> None:
         try:
             self._handler = accept(self, request)
-        except Exception:
-            _logger.exception("an acceptor raised")
+        except Exception:  # noqa: BLE001 - a mistake of ours ends one connection, not its neighbours
+            _log.exception(Event.CONNECTION_FAILED, where="accept")
             self.close(*CloseReason.INTERNAL.value)
         self._check_full()
 
@@ -121,8 +121,8 @@ class AsgiConnection:
                     return
         except OSError:
             self._set_over()  # the remote has gone; `receive` may never say so
-        except Exception:
-            _logger.exception("a connection failed to write")
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception(Event.CONNECTION_FAILED, where="write")
             self._set_over()
 
     async def _write_queue(self) -> None:
@@ -169,11 +169,11 @@ class AsgiConnection:
                 await self._may_read.wait()
                 if self._is_open:
                     self._take(event)
-        except Exception:
-            _logger.exception("a connection failed to read")
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception(Event.CONNECTION_FAILED, where="read")
         self._set_over()
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: AsgiEvent) -> None:
         assert self._handler is not None
         payload = event.get("bytes")
         try:
@@ -184,8 +184,8 @@ class AsgiConnection:
                 self.close(TOO_BIG, "a message is too large")
             else:
                 self._handler.message(payload)
-        except Exception:
-            _logger.exception("a message handler raised")
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception(Event.CONNECTION_FAILED, where="message")
             self.close(*CloseReason.INTERNAL.value)
 
     # --- the end ---
@@ -218,9 +218,9 @@ class AsgiConnection:
         try:
             async with asyncio.timeout(_LAST_WORDS_SECONDS):
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
-        except Exception:
+        except Exception:  # noqa: BLE001 - as above
             # The server may be past sending. The remote reconnects after this as after any other end.
-            _logger.debug("no last words", exc_info=True)
+            _log.debug(Event.CONNECTION_FAILED, where="close", exc_info=True)
 
     @staticmethod
     async def _end(tasks: list[asyncio.Task[None]]) -> None:
@@ -239,5 +239,5 @@ class AsgiConnection:
             return
         try:
             handler.disconnected(self._remote_code)
-        except Exception:
-            _logger.exception("a message handler raised in disconnected()")
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception(Event.CONNECTION_FAILED, where="disconnected")

@@ -1,7 +1,8 @@
 """The fast path: one WebSocket on a uvloop transport, its frames parsed by picows.
 
-Owns the close handshake, pings and the order of what comes in and goes out (RFC 6455 §5-§7), and the bounds
-of what waits. Knows nothing of rooms and sessions beyond the ports in `runtime.connection`.
+Owns whether the connection is open: the close handshake, what ends it, and the order of what comes in (RFC
+6455 §5-§7). How bytes go out, and what of them waits, is `outgoing`'s; when a parser has grown too large is
+`parser_size`'s. Knows nothing of rooms and sessions beyond the ports in `runtime.connection`.
 
 A connection is open until the first of: our close, the remote's, a violation, an abort, the end of the
 transport. From then on nothing is sent and no message is handed on. `disconnected` follows exactly once, when
@@ -11,45 +12,35 @@ the transport is gone, and a timer sees to it that it goes.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Protocol, runtime_checkable
 
 from picows import WSFrame, WSTransport
 
 from collab_server.gateway import control_frames
 from collab_server.gateway.control_frames import close_payload, control_frame
 from collab_server.gateway.event_gate import EventGate
-from collab_server.gateway.fragmented import Fragmented
 from collab_server.gateway.fragments import Message
 from collab_server.gateway.frame_reader import FrameReader, Ping, RemoteClose
+from collab_server.gateway.handler_calls import HandlerCalls
 from collab_server.gateway.large_turns import LargeTurns
 from collab_server.gateway.lingering import linger
+from collab_server.gateway.outgoing import Outgoing
+from collab_server.gateway.parser_size import ParserSize
 from collab_server.gateway.picows_parser import BINARY, FrameParser, FrameReceiver, new_parser
 from collab_server.gateway.settings import GatewaySettings
 from collab_server.gateway.violations import TOO_BIG, FrameViolation
+from collab_server.observability import Event, get_logger
 from collab_server.protocol.close_codes import CloseReason
-from collab_server.runtime.connection import Acceptor, Frame, LargeMessage, MessageHandler, UpgradeRequest
+from collab_server.runtime.connection import Acceptor, Frame, LargeMessage, UpgradeRequest
 
-_logger = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 _PING_WIRE = control_frame(control_frames.PING)
 _INTERNAL = CloseReason.INTERNAL.value
 
-#: Of a large message, what may wait in the transport. It writes all of that at once when the socket drains,
-#: which for fifty who join would be a long step.
-_LARGE_HIGH_BYTES, _LARGE_LOW_BYTES = 128 * 1024, 32 * 1024
-
 #: Two frames up to this size are joined before the write; above, copying costs more than gathering.
 _JOIN_BYTES = 16 * 1024
-
-#: A parser that took a larger frame keeps a buffer of that size, so it is replaced by a new one …
-_LARGE_FRAME_BYTES = 64 * 1024
-#: … at once above this, else when no more such frames came for a while: in a room of hundreds every client
-#: echoes the presence of all every other second, and a new parser costs as much as the echo.
-_VERY_LARGE_FRAME_BYTES = 256 * 1024
-_LARGE_FRAME_PAUSE_SECONDS = 5.0
 
 #: What a remote may still send after our close before it is no longer parsed, however large a frame it began:
 #: who was refused must not fill our memory while its own close is awaited.
@@ -68,24 +59,12 @@ class _State(IntEnum):
 _OPEN = _State.OPEN
 
 
-def _nowhere(data: bytes) -> None:
-    """Takes what is sent after the end."""
-
-
-@runtime_checkable
-class TakesText(Protocol):
-    """A message handler that wants text: it comes here, checked to be UTF-8, not to `text_message`."""
-
-    def text(self, payload: bytes) -> None: ...
-
-
 class FastConnection(FrameReceiver):
     """Implements `runtime.connection.Connection`."""
 
     __slots__ = (
-        "_closing_bytes", "_gate", "_handler", "_has_large_parser", "_is_asking", "_is_full",
-        "_is_plain", "_large", "_large_until", "_loop", "_on_gone", "_pong_debt", "_pongs", "_reader",
-        "_remote_code", "_settings", "_state", "_timer", "_transport", "_turns", "_write",
+        "_calls", "_closing_bytes", "_gate", "_is_plain", "_loop", "_on_gone", "_out", "_parser_size",
+        "_reader", "_remote_code", "_settings", "_state", "_timer", "_transport",
     )  # fmt: skip
 
     def __init__(
@@ -100,41 +79,31 @@ class FastConnection(FrameReceiver):
         self._transport = transport
         self._loop = loop
         self._settings = settings
-        self._turns = turns
         self._on_gone = on_gone
-        self._handler: MessageHandler | None = None
+        self._out = Outgoing(transport, settings=settings, turns=turns)
+        self._parser_size = ParserSize()
+        #: None before `start`, and once the transport is gone.
+        self._calls: HandlerCalls | None = None
         self._reader: FrameReader | None = None
         self._gate: EventGate[Message | RemoteClose] = EventGate(self._handle)
         self._state = _OPEN
-        #: Where messages go: to the transport, and to nowhere once the connection is no longer open.
-        self._write: Callable[[bytes], object] = transport.write
         #: Whether a whole binary frame may go straight to the handler.
         self._is_plain = True
-        self._has_large_parser = False
-        self._large_until = 0.0
-        self._pongs: bytearray | None = None
-        self._pong_debt = 0
         self._closing_bytes = 0
         self._remote_code: int | None = None
         self._timer: asyncio.TimerHandle | None = None
-        #: A message that is sent in fragments, and what is to follow it.
-        self._large: Fragmented | None = None
-        #: Between the transport's `pause_writing` and `resume_writing`.
-        self._is_full = False
-        #: Whether its turn to write a fragment is to come.
-        self._is_asking = False
         self.batch_pending = False
         self.failure = 0
         self.last_received = loop.time()
-        transport.set_write_buffer_limits(settings.write_high_bytes, settings.write_low_bytes)
         self._set_parser()
 
     def start(self, accept: Acceptor, request: UpgradeRequest) -> None:
         """Let `accept` give the handler. Call once, after the handshake was answered, before `feed`."""
         try:
-            self._handler = accept(self, request)
-        except Exception:
-            _logger.exception("an acceptor raised")
+            handler = self._out.handler = accept(self, request)
+            self._calls = HandlerCalls(self, handler)
+        except Exception:  # noqa: BLE001 - a mistake of ours ends one connection, not its neighbours
+            _log.exception(Event.CONNECTION_FAILED, where="accept")
             self.close(*_INTERNAL)
         if self.buffered > self._settings.write_high_bytes:
             # What the acceptor wrote filled the buffer before there was a handler to be told.
@@ -151,65 +120,17 @@ class FastConnection(FrameReceiver):
     # --- writing: on uvloop a system call at once, as long as nothing is queued ---
 
     def send(self, frame: Frame) -> None:
-        self._write(frame.wire)
+        self._out.write(frame.wire)
 
     def send_pair(self, first: Frame, second: Frame) -> None:
         one, two = first.wire, second.wire
         if len(one) + len(two) <= _JOIN_BYTES:
-            self._write(one + two)
-        elif self._large is not None:
-            self._write(one)
-            self._write(two)
-        elif self._state is _OPEN:
-            self._transport.writelines((one, two))
+            self._out.write(one + two)
+        else:
+            self._out.write_both(one, two)
 
     def send_large(self, message: LargeMessage) -> None:
-        if self._state is not _OPEN:
-            return
-        if self._large is not None:
-            self._large.follow(message)
-            return
-        self._large = Fragmented(message)
-        self._write = self._large.then
-        self._transport.set_write_buffer_limits(_LARGE_HIGH_BYTES, _LARGE_LOW_BYTES)
-        if self._handler is not None:
-            self._handler.writing_paused()
-        self._ask_to_write()
-
-    def _ask_to_write(self) -> None:
-        if not self._is_asking:
-            self._is_asking = True
-            self._turns.ask(self)
-
-    def write_some(self) -> int:
-        """Implements `large_turns.LargeWriter`."""
-        large = self._large
-        # Until the transport says that it is full: only then does it say when there is room again.
-        if large is not None and self._state is _OPEN and not self._is_full:
-            header, payload = next(large, (b"", b""))
-            if header:
-                self._transport.write(header)
-                self._transport.write(payload)
-                return len(payload)
-        else:
-            large = None
-        self._is_asking = False
-        if large is not None:
-            self._end_large(large)
-        return 0
-
-    def _end_large(self, large: Fragmented) -> None:
-        self._large = None
-        self._write = self._transport.write
-        settings = self._settings
-        self._transport.set_write_buffer_limits(settings.write_high_bytes, settings.write_low_bytes)
-        for wire in large.after:
-            if isinstance(wire, LargeMessage):
-                self.send_large(wire)
-            else:
-                self._write(wire)
-        if self._large is None and self._handler is not None and self._state is _OPEN:
-            self._handler.writing_resumed()
+        self._out.send_large(message)
 
     def ping(self) -> bool:
         if self._state is _OPEN:
@@ -218,22 +139,13 @@ class FastConnection(FrameReceiver):
 
     @property
     def buffered(self) -> int:
-        if self._state is _State.GONE:
-            return 0
-        waiting = 0 if self._large is None else self._large.bytes_left
-        return self._transport.get_write_buffer_size() + waiting
+        return 0 if self._state is _State.GONE else self._out.buffered
 
     def pause_writing(self) -> None:
-        self._is_full = True
-        if self._handler is not None and self._state is _OPEN and self._large is None:
-            self._handler.writing_paused()
+        self._out.pause()
 
     def resume_writing(self) -> None:
-        self._is_full = False
-        if self._large is not None:
-            self._ask_to_write()
-        elif self._handler is not None and self._state is _OPEN:
-            self._handler.writing_resumed()
+        self._out.resume()
 
     # --- the end ---
 
@@ -275,8 +187,7 @@ class FastConnection(FrameReceiver):
     def _leave_open(self, state: _State) -> list[Message | RemoteClose]:
         """From now on nothing is handed on; what would have been, had reading not been paused."""
         self._state = state
-        self._write = _nowhere
-        self._large = None
+        self._out.end()
         self._is_plain = False
         return self._gate.reset()
 
@@ -319,14 +230,12 @@ class FastConnection(FrameReceiver):
         if self._timer is not None:
             self._timer.cancel()
         self._on_gone(self)
-        handler, self._handler = self._handler, None
+        calls, self._calls = self._calls, None
         # With the handler, what would keep this object until the garbage collector runs.
         del self._gate, self._transport
-        if handler is not None:
-            try:
-                handler.disconnected(self._remote_code)
-            except Exception:
-                _logger.exception("a message handler raised in disconnected()")
+        self._out.let_go()
+        if calls is not None:
+            calls.disconnected(self._remote_code)
 
     # --- reading ---
 
@@ -352,16 +261,19 @@ class FastConnection(FrameReceiver):
             and frame.fin
             and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
         ):
-            self._message(frame.get_payload_as_bytes())
+            self._calls.message(frame.get_payload_as_bytes())  # type: ignore[union-attr]
         elif self._state < _State.ENDING:
             self._read(frame)
-        if self._has_large_parser or frame.payload_size > _LARGE_FRAME_BYTES:
-            self._shed_large_parser(frame)
+        size = self._parser_size
+        if frame.payload_size > size.ask_above and size.is_to_go(frame, self.last_received):
+            self._renew_parser()
 
     def _read(self, frame: WSFrame) -> None:
         """Any frame that is not the plain case."""
         if self._reader is None:
-            self._reader = FrameReader(self._settings, keep_text=isinstance(self._handler, TakesText))
+            self._reader = FrameReader(
+                self._settings, keep_text=self._calls is not None and self._calls.takes_text
+            )
         try:
             event = self._reader.read(frame)
         except FrameViolation as violation:
@@ -377,7 +289,7 @@ class FastConnection(FrameReceiver):
     def _refresh_plain(self) -> None:
         self._is_plain = (
             self._state is _OPEN
-            and not self._pongs
+            and not self._out.pongs
             and self._gate.is_clear
             and (self._reader is None or self._reader.is_idle)
         )
@@ -385,30 +297,12 @@ class FastConnection(FrameReceiver):
     def _handle(self, event: Message | RemoteClose) -> None:
         if isinstance(event, RemoteClose):
             self._remote_closed(event.code)
-        elif self._state is not _OPEN:
+        elif self._state is not _OPEN or self._calls is None:
             return
         elif event.is_text:
-            self._text(event.payload)
+            self._calls.text(event.payload)
         else:
-            self._message(event.payload)
-
-    def _message(self, payload: bytes) -> None:
-        try:
-            self._handler.message(payload)  # type: ignore[union-attr]
-        except Exception:
-            _logger.exception("a message handler raised in message()")
-            self.close(*_INTERNAL)
-
-    def _text(self, payload: bytes) -> None:
-        handler = self._handler
-        try:
-            if isinstance(handler, TakesText):
-                handler.text(payload)
-            elif handler is not None:
-                handler.text_message()
-        except Exception:
-            _logger.exception("a message handler raised at a text message")
-            self.close(*_INTERNAL)
+            self._calls.message(event.payload)
 
     # --- pings of the remote, answered together, once per read ---
 
@@ -422,18 +316,11 @@ class FastConnection(FrameReceiver):
 
     def _queue_pong(self, payload: bytes) -> None:
         if self._state is _OPEN:
-            if self._pongs is None:
-                self._pongs = bytearray()
-            self._pongs += control_frame(control_frames.PONG, payload)
+            self._out.queue_pong(payload)
             self.batch_pending = True
 
     def _flush_pongs(self) -> None:
-        pongs, self._pongs = self._pongs, None
-        if pongs is None or self._state is not _OPEN:
-            return
-        self._transport.write(pongs)
-        self._pong_debt = self._pong_debt + len(pongs) if self.buffered else 0
-        if self._pong_debt > self._settings.unread_pong_max_bytes:
+        if not self._out.flush_pongs():
             self.abort()
 
     # --- the parser ---
@@ -450,19 +337,9 @@ class FastConnection(FrameReceiver):
 
     def _set_parser(self) -> None:
         max_bytes = self._settings.message_max_bytes
-        self._has_large_parser = False
         self._transport.set_protocol(new_parser(self, max_frame_bytes=max_bytes, loop=self._loop))
 
-    def _shed_large_parser(self, frame: WSFrame) -> None:
-        """Replace a parser that grew, at a moment when it holds no bytes of a next frame.
-
-        A silent client is pinged, so a moment comes.
-        """
-        if frame.payload_size > _LARGE_FRAME_BYTES:
-            self._has_large_parser = True
-            is_kept = frame.payload_size <= _VERY_LARGE_FRAME_BYTES
-            self._large_until = self.last_received + _LARGE_FRAME_PAUSE_SECONDS if is_kept else 0.0
-        if self.last_received < self._large_until:
-            return
-        if frame.last_in_buffer and not frame.tail_size and self._state < _State.ENDING:
+    def _renew_parser(self) -> None:
+        if self._state < _State.ENDING:
+            self._parser_size.renewed()
             self._set_parser()

@@ -45,6 +45,9 @@ class Event(StrEnum):
     SESSION_REFUSED = "session_refused"
     UPDATE_REFUSED = "update_refused"
 
+    # Connections
+    CONNECTION_FAILED = "connection_failed"
+
     # Saving
     SAVE_FAILED = "save_failed"
     SAVE_RECOVERED = "save_recovered"

@@ -85,7 +85,7 @@ _HISTOGRAMS = {
     "commit_seconds": "Duration of a commit of the journal.",
     "loop_lag_seconds": "Delay of the event loop, sampled.",
     "loop_stall_seconds": "Times in which the event loop did nothing else; see latency.loop_probe_seconds.",
-    "loop_busy_seconds": "Processor time of the event loop between two askings of the same probe.",
+    "loop_busy_seconds": "Processor time of the event loop between two of these looks at it.",
 }
 
 

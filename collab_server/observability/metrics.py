@@ -163,7 +163,14 @@ class Metrics:
     )
 
     def __init__(self, *, edit_budget_seconds: float = 0.150) -> None:
-        # Connections and sessions
+        self._begin_connections()
+        self._begin_frames()
+        self._begin_updates(edit_budget_seconds)
+        self._begin_rooms()
+        self._begin_saving()
+        self._begin_process()
+
+    def _begin_connections(self) -> None:
         self.connections_open = 0
         self.http_connections_open = 0
         self.connections_opened = 0
@@ -173,13 +180,18 @@ class Metrics:
         self.sessions_behind = 0
         self.sessions_fell_behind = 0
         self.sessions_waiting = Labelled(dict.fromkeys(Waiting, 0))
-        # What travels
+
+    def _begin_frames(self) -> None:
         self.frames_received = 0
         self.bytes_received = 0
         self.frames_sent = 0
         self.bytes_sent = 0
         self.sync_steps_sent = 0
-        # Updates
+        self.awareness_frames_received = 0
+        self.awareness_frames_sent = 0
+        self.awareness_echoes_dropped = 0
+
+    def _begin_updates(self, edit_budget_seconds: float) -> None:
         self.updates_received = 0
         self.updates_accepted = 0
         self.updates_known = 0
@@ -189,11 +201,8 @@ class Metrics:
         self.delta_bytes = Histogram(_DELTA_BOUNDS)
         self.flush_window_seconds = Histogram(_WINDOW_BOUNDS)
         self.edit_latency_seconds = Histogram(sorted({*_LATENCY_BOUNDS, edit_budget_seconds}))
-        # Awareness
-        self.awareness_frames_received = 0
-        self.awareness_frames_sent = 0
-        self.awareness_echoes_dropped = 0
-        # Rooms
+
+    def _begin_rooms(self) -> None:
         self.rooms_open = 0
         self.rooms = Labelled(dict.fromkeys(RoomState, 0))
         self.rooms_loaded = 0
@@ -203,15 +212,18 @@ class Metrics:
         self.cleanups_failed = 0
         self.structs_quarantined = 0
         self.compaction_seconds = Histogram(_JOB_BOUNDS)
-        # Memory, by what it is for
-        self.memory_bytes = Labelled(dict.fromkeys(MemoryKind, 0))
-        # Saving
+
+    def _begin_saving(self) -> None:
         self.commits = 0
         self.records_committed = 0
         self.commit_seconds = Histogram(_COMMIT_BOUNDS)
         self.save_failures = 0
         self.unsaved_bytes = 0
         self.journal_bytes = 0
+
+    def _begin_process(self) -> None:
+        # Memory, by what it is for
+        self.memory_bytes = Labelled(dict.fromkeys(MemoryKind, 0))
         # The event loop
         self.loop_lag_seconds = Histogram(_LAG_BOUNDS)
         self.loop_lag_max_seconds = 0.0

@@ -51,12 +51,3 @@ def read_varuint(data: bytes, position: int) -> tuple[int, int]:
             return value, position
         shift += 7
     raise BadMessage("an integer is cut off or longer than ten bytes")
-
-
-def read_bytes(data: bytes, position: int) -> tuple[bytes, int]:
-    """Decode length-prefixed bytes; returns a copy with the position after them."""
-    size, start = read_varuint(data, position)
-    end = start + size
-    if end > len(data):
-        raise BadMessage("a length points past the end of the message")
-    return data[start:end], end

@@ -13,11 +13,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import structlog
 from collab_storage import Base, Bases, Journal, StorageError, StreamKey
 
 from collab_server.errors import InvalidUpdate
-from collab_server.observability.events import Event
+from collab_server.observability import Event, get_logger
 from collab_server.observability.metrics import Metrics
 from collab_server.rooms.outcomes import Snapshot
 from collab_server.rooms.room import Room
@@ -28,7 +27,7 @@ from collab_server.runtime.tasks import TaskOwner
 from collab_server.types import DOCUMENT_STREAM, RoomKey
 from collab_server.updates import BaseHead, Index
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 #: Compactions under way, of which the lane does one; beside them those that somebody waits for.
 _AT_ONCE = 8

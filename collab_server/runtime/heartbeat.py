@@ -9,14 +9,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-import structlog
-
-from collab_server.observability.events import Event
+from collab_server.observability import Event, get_logger
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.runtime.session import Session
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 #: Sessions are looked at in this many portions a second, so that ten thousand do not make one long step.
 _PORTIONS = 10

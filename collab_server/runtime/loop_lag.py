@@ -2,7 +2,9 @@
 when it ran.
 
 Owns the sampling. While the loop works it looks each 10 ms, else ten times a second, because a process that
-sleeps is woken for it (0.15 ms of CPU each time on a virtual machine).
+sleeps is woken for it (0.15 ms of CPU each time on a virtual machine). That shows load, and misses most
+single steps of 20 ms: for benchmarks, and for those who look for a stall, it looks as often as they say, and
+counts what it sees.
 
 What it cannot see: a step that begins and ends between two looks, which is never longer than the interval,
 and of a longer one the part before the timer was due. A "step" is one turn of the loop: all callbacks that
@@ -26,16 +28,24 @@ _BUSY_SHARE = 0.02
 
 
 class LoopLag:
-    """Samples until cancelled. `clock` and `cpu` are those of the loop's thread."""
+    """Samples until cancelled. `clock` and `cpu` are those of the loop's thread.
+
+    With `probe_seconds` it looks at that interval, and counts how long each turn was, and what processor time
+    went by meanwhile: where the one is long and the other short, the thread was kept from running, by another
+    process on its core or by a thread that held the GIL.
+    """
 
     def __init__(
         self,
         metrics: Metrics,
         *,
+        probe_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self._metrics = metrics
+        self._probe_seconds = probe_seconds
+        # Not the loop's, which stands still while a turn runs.
         self._clock = clock
         self._cpu = cpu
         self._lags = Peak()
@@ -46,7 +56,7 @@ class LoopLag:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         self._looked_at, self._cpu_then = self._clock(), self._cpu()
-        self._call_after(_BUSY_INTERVAL_SECONDS, loop)
+        self._call_after(self._probe_seconds or _BUSY_INTERVAL_SECONDS, loop)
         try:
             # A timer that sets itself again wakes no task: a third of the cost of sleeping here.
             await loop.create_future()
@@ -71,4 +81,8 @@ class LoopLag:
         metrics.loop_lag_seconds.observe(lag)
         metrics.loop_lag_max_seconds = self._lags.observe(lag, now)
         metrics.loop_step_max_seconds = self._steps.observe(min(lag, spent), now)
+        if self._probe_seconds:
+            metrics.loop_stall_seconds.observe(lag)
+            metrics.loop_busy_seconds.observe(spent)
+            return self._probe_seconds
         return _BUSY_INTERVAL_SECONDS if spent > elapsed * _BUSY_SHARE else _IDLE_INTERVAL_SECONDS

@@ -18,7 +18,7 @@ _REFUSED = "An edit of this session was refused, so not everything it sent is sa
 
 
 @dataclass(slots=True)
-class Mark:
+class Question:
     """One question. `version` holds all that was sent before it; None while something of that is missing."""
 
     yes: bytes
@@ -26,17 +26,17 @@ class Mark:
     version: int | None = None
 
 
-def room_channel_mark(mark: int) -> Mark:
-    """The mark of a room-channel envelope."""
-    return Mark(
+def room_channel_mark(mark: int) -> Question:
+    """What a mark of the room channel asks."""
+    return Question(
         yes=messages.encode_room_channel(envelope.saved(mark, LEVEL)),
         no=messages.encode_room_channel(envelope.nack("refused", _REFUSED, mark=mark)),
     )
 
 
-def sync_status_mark(body: bytes) -> Mark:
+def sync_status_mark(body: bytes) -> Question:
     """A sync status (type 102): echoed when saved, never answered otherwise."""
-    return Mark(yes=messages.encode_sync_status(body), no=None)
+    return Question(yes=messages.encode_sync_status(body), no=None)
 
 
 class Marks:
@@ -45,7 +45,7 @@ class Marks:
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: deque[Mark] = deque()
+        self._waiting: deque[Question] = deque()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -54,8 +54,8 @@ class Marks:
     def full(self) -> bool:
         return len(self._waiting) >= MAX_WAITING
 
-    def add(self, mark: Mark) -> None:
-        self._waiting.append(mark)
+    def add(self, question: Question) -> None:
+        self._waiting.append(question)
 
     def clear(self) -> None:
         self._waiting.clear()
@@ -64,11 +64,11 @@ class Marks:
         """Messages to be sent now. `next_version` holds everything that the room has accepted so far."""
         answers: list[bytes] = []
         while self._waiting:
-            mark = self._waiting[0]
-            answer = mark.yes
+            question = self._waiting[0]
+            answer = question.yes
             if member.refused:
-                answer = mark.no or b""
-            elif not _is_saved(mark, member, next_version, saved_version):
+                answer = question.no or b""
+            elif not _is_saved(question, member, next_version, saved_version):
                 break
             self._waiting.popleft()
             if answer:
@@ -76,9 +76,9 @@ class Marks:
         return answers
 
 
-def _is_saved(mark: Mark, member: Member, next_version: int, saved_version: int) -> bool:
-    if mark.version is None:
+def _is_saved(question: Question, member: Member, next_version: int, saved_version: int) -> bool:
+    if question.version is None:
         if not member.complete:
             return False
-        mark.version = next_version
-    return saved_version >= mark.version
+        question.version = next_version
+    return saved_version >= question.version

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeGuard
 
-import structlog
 from collab_storage import (
     ConflictError,
     Journal,
@@ -24,10 +23,10 @@ from collab_storage import (
 )
 
 from collab_server.config import StorageSettings
-from collab_server.observability.events import Event
+from collab_server.observability import Event, get_logger
 from collab_server.observability.metrics import Metrics
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 #: One commit takes no more than this, so that a backlog is saved in steps.
 _MAX_COMMIT_BYTES = 8_000_000

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
-import structlog
 from collab_storage import (
     Base,
     Bases,
@@ -24,7 +23,7 @@ from collab_storage import (
 
 from collab_server.clock import Clock
 from collab_server.errors import InvalidUpdate, RoomUnavailable
-from collab_server.observability.events import Event
+from collab_server.observability import Event, get_logger
 from collab_server.observability.labels import RoomState
 from collab_server.observability.metrics import Metrics
 from collab_server.rooms.limits import Pace, RoomLimits
@@ -38,7 +37,7 @@ from collab_server.runtime.tasks import TaskOwner
 from collab_server.types import DOCUMENT_STREAM, HELD_STREAM, RoomKey
 from collab_server.updates import STORED_LIMITS, BaseHead, scan
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 #: Those who asked for a room get this long to join it, however short it may linger later.
 _FIRST_LINGER_SECONDS = 1.0

@@ -12,11 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 
-import structlog
-
 from collab_server.config import SessionSettings
 from collab_server.errors import BadMessage, InvalidUpdate, RefusalReason
-from collab_server.observability.events import Event
+from collab_server.observability import Event, get_logger
 from collab_server.observability.metrics import ClientClose, Metrics
 from collab_server.protocol import envelope, messages
 from collab_server.protocol.close_codes import CloseReason, reason_of_failure
@@ -24,13 +22,13 @@ from collab_server.rooms.member import Member
 from collab_server.runtime.connection import Connection, Frame, LargeMessage
 from collab_server.runtime.intake import Intake
 from collab_server.runtime.liveness import Life, Liveness
-from collab_server.runtime.marks import MAX_WAITING, Mark, Marks, room_channel_mark, sync_status_mark
+from collab_server.runtime.marks import MAX_WAITING, Marks, Question, room_channel_mark, sync_status_mark
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.runtime.scanner import Scanner
 from collab_server.types import Identity, StateVector
 from collab_server.updates import decode_state_vector
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 _KEEP_ALIVE = Frame(messages.KEEP_ALIVE)
 #: Clients count in it; it is kept until it can be echoed, a thousand at once.
@@ -306,11 +304,11 @@ class Session:
             raise BadMessage(f"a sync status of {len(body)} bytes: {_MAX_SYNC_STATUS_BYTES} are allowed")
         self._add_mark(sync_status_mark(body))
 
-    def _add_mark(self, mark: Mark) -> None:
+    def _add_mark(self, question: Question) -> None:
         if self._marks.full:
             self.close(CloseReason.RATE_LIMITED, f"More than {MAX_WAITING} marks wait for an answer.")
             return
-        self._marks.add(mark)
+        self._marks.add(question)
         if self.settle_marks():
             self.room.wait_for_save(self)
 

@@ -6,11 +6,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-import structlog
+from collab_server.observability import Event, get_logger
 
-from collab_server.observability.events import Event
-
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class TaskOwner:

@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
 
-import structlog
-
 from collab_server.errors import FailureKind, JobFailed, WorkersBusy, WorkersClosed
-from collab_server.observability.events import Event
+from collab_server.observability import Event, get_logger
 from collab_server.observability.metrics import Metrics
 from collab_server.pipe import JSON, MAX_FILE_BYTES, MAX_INLINE_BYTES, encode_frame
 from collab_server.runtime.scratch import Scratch
 from collab_server.runtime.worker_process import WorkerProcess
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class Outcome(Enum):

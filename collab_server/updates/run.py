@@ -16,7 +16,7 @@ Wait = tuple[int, int, int]
 Parent = tuple[int, int, int]
 
 #: Place of a struct inside a run: (clock, offset in its bytes, number of structs before it).
-Mark = tuple[int, int, int]
+Place = tuple[int, int, int]
 
 #: Every run and every client of a `Tail` has a mark at least this often, in structs.
 MARK_EVERY = 16
@@ -42,7 +42,7 @@ class Run:
         count: int,
         data: bytes,
         waits: Sequence[Wait] = (),
-        marks: Sequence[Mark] = (),
+        marks: Sequence[Place] = (),
         types: int = 0,
         parents: Sequence[Parent] = (),
     ) -> None:

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from operator import itemgetter
 
 from collab_server.updates.content import ANY, DELETED, GC, JSON, READERS, STRING
-from collab_server.updates.run import Mark, Run
+from collab_server.updates.run import Place, Run
 from collab_server.updates.section import HAS_ORIGIN, HAS_PARENT_SUB, HAS_REFERENCE, HAS_RIGHT_ORIGIN
 from collab_server.updates.text import slice_text, utf16_length
 from collab_server.updates.values import skip_values
@@ -53,7 +53,7 @@ def keep_before(run: Run, clock: int) -> Run:
     return Run(run.client, run.clock, clock, count, data, waits, marks, run.types, run.parents)
 
 
-def locate(run: Run, clock: int) -> Mark:
+def locate(run: Run, clock: int) -> Place:
     """Clock, offset and number of structs before the struct that `clock` lies in."""
     at = bisect_right(run.marks, clock, key=_clock_of)
     start, offset, before = run.marks[at - 1] if at else (run.clock, 0, 0)

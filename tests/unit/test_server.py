@@ -91,6 +91,7 @@ class _Run:
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[list[dict[str, object]]]:
+    structlog.reset_defaults()  # a level that another test has set would keep lines back
     with capture_logs() as lines:
         yield lines  # type: ignore[misc]
 

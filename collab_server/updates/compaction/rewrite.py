@@ -26,7 +26,7 @@ _ANY_DEPTH = 1 << 31
 
 
 class Written:
-    """The structs of one client as they go into a base, and places to cut at; see `run.Mark`."""
+    """The structs of one client as they go into a base, and places to cut at; see `run.Place`."""
 
     __slots__ = ("clocks", "count", "counts", "data", "end", "offsets")
 

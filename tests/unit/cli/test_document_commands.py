@@ -35,7 +35,7 @@ def test_a_document_for_people(data: Path) -> None:
     result = _show("notes/physics", "--data", str(data))
     assert result.exit_code == 0, result.output
     size = len(documents.EVERYTHING)
-    for text in ("notes/physics", f"{size} bytes in 1 updates", "héllo 😀", '"image": "a.png"', "text  text"):
+    for text in ("notes/physics", f"{size} bytes in 1 update", "héllo 😀", '"image": "a.png"', "text  text"):
         assert text in result.stdout
 
 

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 
 import pytest
+import structlog
 import uvloop
 from blockbuster import blockbuster_ctx
+from structlog.testing import capture_logs
 
 from tests.support.certificates import make_pair
 from tests.support.waiting import PATIENCE
-from tests.unit.gateway.wiring import Gateway, StartGateway, TlsEnds, open_gateway
+from tests.unit.gateway.wiring import Gateway, Logged, StartGateway, TlsEnds, open_gateway
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[Logged]:
+    """The lines that the server logs."""
+    structlog.reset_defaults()  # a level that another test has set would keep lines back
+    with capture_logs() as lines:
+        yield lines
 
 
 @pytest.fixture(scope="session")

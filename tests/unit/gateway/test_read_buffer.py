@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collab_server.gateway import websocket_fast
+from collab_server.gateway import parser_size
 from collab_server.gateway.picows_parser import READ_BUFFER_BYTES
 from collab_server.gateway.websocket_fast import FastConnection
 from tests.support.rawclient import client_frame
@@ -37,7 +37,7 @@ async def test_a_large_frame_does_not_keep_its_buffer(gateway: Gateway) -> None:
 async def test_one_that_gets_large_frames_again_and_again_keeps_its_buffer(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket_fast, "_LARGE_FRAME_PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(parser_size, "_LARGE_FRAME_PAUSE_SECONDS", 0.2)
     peer, session = await gateway.open()
     for _ in range(2):
         peer.send(b"x" * 100_000)

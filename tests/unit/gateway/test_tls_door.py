@@ -10,7 +10,7 @@ import pytest
 
 from collab_server.runtime.connection import Frame
 from tests.support.rawclient import client_frame
-from tests.unit.gateway.wiring import Gateway, Peer, StartGateway, TlsEnds, head
+from tests.unit.gateway.wiring import Gateway, Logged, Peer, StartGateway, TlsEnds, head
 
 pytestmark = pytest.mark.parametrize("start_gateway", ["tls"], indirect=True)
 
@@ -76,38 +76,36 @@ async def test_one_who_speaks_no_tls_is_told(gateway: Gateway) -> None:
     await until(lambda: gateway.listener.connections == 0)
 
 
-async def test_garbage_after_the_first_byte(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+async def test_garbage_after_the_first_byte(gateway: Gateway, logged: Logged) -> None:
     peer = await plain(gateway)
     peer.write(b"\x16\x03\x01\x00\x05hello" * 10)
     await peer.all()
     await until(lambda: gateway.listener.connections == 0)
     assert gateway.listener.counts.failed_handshakes == 1
-    assert caplog.records == []
+    assert logged == []
 
 
 @pytest.mark.parametrize("sent", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00"])
 async def test_a_handshake_that_never_ends_is_dropped_in_time(
-    start_gateway: StartGateway, sent: bytes, caplog: pytest.LogCaptureFixture
+    start_gateway: StartGateway, sent: bytes, logged: Logged
 ) -> None:
     gateway = await start_gateway(head_timeout_seconds=0.1)
     peer = await plain(gateway)
     peer.write(sent)
     assert await peer.all() == b""
     await until(lambda: gateway.listener.connections == 0)
-    assert caplog.records == []
+    assert logged == []
 
 
 @pytest.mark.parametrize("sent", [b"\x16", b"\x16\x03\x01\x02\x00\x01\x00"])
-async def test_one_who_leaves_in_the_middle(
-    gateway: Gateway, sent: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_one_who_leaves_in_the_middle(gateway: Gateway, sent: bytes, logged: Logged) -> None:
     peer = await plain(gateway)
     peer.write(sent)
     await until(lambda: gateway.listener.connections == 1)
     peer.end()
     await until(lambda: gateway.listener.connections == 0)
     assert gateway.listener.counts.failed_handshakes == 1
-    assert caplog.records == []
+    assert logged == []
 
 
 class BareClient:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from collab_server.gateway.settings import GatewaySettings
 from collab_server.gateway.websocket_asgi import AsgiConnection
 from collab_server.runtime.connection import Connection, Frame, UpgradeRequest
 from tests.support.waiting import PATIENCE, Changes
-from tests.unit.gateway.wiring import Recorder
+from tests.unit.gateway.wiring import Logged, Recorder
 
 
 class Remote:
@@ -292,21 +291,19 @@ class TestEnd:
         assert connection.buffered == 0
         assert one.session.ends == [None]
 
-    async def test_a_send_that_fails_because_the_remote_is_gone(
-        self, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    async def test_a_send_that_fails_because_the_remote_is_gone(self, logged: Logged) -> None:
         one = await call()
         one.remote.error = ConnectionResetError()
         one.connection.send(Frame(b"x"))
         assert await one.end() is None
-        assert caplog.records == []
+        assert logged == []
 
-    async def test_a_send_that_fails_otherwise_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_a_send_that_fails_otherwise_is_logged(self, logged: Logged) -> None:
         one = await call()
         one.remote.error = RuntimeError("a bug")
         one.connection.send(Frame(b"x"))
         assert await one.end() is None
-        assert [record.levelno for record in caplog.records] == [logging.ERROR]
+        assert [line["log_level"] for line in logged] == ["error"]
 
     async def test_a_code_that_must_not_be_sent_is_our_bug(self) -> None:
         one = await call()
@@ -350,9 +347,7 @@ class TestCancelled:
 
 
 class TestFaultsOfHandlers:
-    async def test_a_handler_that_raises_costs_its_own_connection(
-        self, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    async def test_a_handler_that_raises_costs_its_own_connection(self, logged: Logged) -> None:
         one = await call()
 
         def fail(payload: bytes) -> None:
@@ -364,9 +359,9 @@ class TestFaultsOfHandlers:
         assert one.remote.sent[0]["code"] == 1011
         await one.remote.leave()
         await one.end()
-        assert [record.levelno for record in caplog.records] == [logging.ERROR]
+        assert [line["log_level"] for line in logged] == ["error"]
 
-    async def test_an_acceptor_that_raises(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_an_acceptor_that_raises(self, logged: Logged) -> None:
         one = Call()
 
         def fail(connection: Connection, request: UpgradeRequest) -> Recorder:
@@ -380,9 +375,9 @@ class TestFaultsOfHandlers:
         await one.remote.leave()
         async with asyncio.timeout(PATIENCE):
             await one.task
-        assert len(caplog.records) == 1
+        assert len(logged) == 1
 
-    async def test_an_end_that_raises(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_an_end_that_raises(self, logged: Logged) -> None:
         one = await call()
 
         def fail(code: int | None) -> None:
@@ -392,4 +387,4 @@ class TestFaultsOfHandlers:
         await one.remote.leave()
         async with asyncio.timeout(PATIENCE):
             await one.task
-        assert len(caplog.records) == 1
+        assert len(logged) == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import weakref
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from collab_server.runtime.connection import Frame
 from tests.support.rawclient import client_frame
 from tests.unit.gateway.conftest import over_tcp_and_tls
-from tests.unit.gateway.wiring import Gateway, Recorder, StartGateway, head
+from tests.unit.gateway.wiring import Gateway, Logged, Recorder, StartGateway, head
 
 pytestmark = over_tcp_and_tls
 
@@ -224,7 +223,7 @@ class TestBlackhole:
 
 class TestFaultsOfHandlers:
     async def test_a_handler_that_raises_costs_only_its_own_connection(
-        self, gateway: Gateway, caplog: pytest.LogCaptureFixture
+        self, gateway: Gateway, logged: Logged
     ) -> None:
         other_peer, other = await gateway.open()
         peer, session = await gateway.open()
@@ -237,12 +236,12 @@ class TestFaultsOfHandlers:
 
         assert (await peer.closed())[0] == 1011
         assert session.messages == [b"one"]
-        assert [record.levelno for record in caplog.records] == [logging.ERROR]
+        assert [line["log_level"] for line in logged] == ["error"]
         other_peer.send(b"fine")
         await other.until(lambda me: me.messages)
 
     @pytest.mark.parametrize("method", ["text", "text_message"])
-    async def test_at_a_text(self, gateway: Gateway, method: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_at_a_text(self, gateway: Gateway, method: str, logged: Logged) -> None:
         def fail(*_: object) -> None:
             raise ZeroDivisionError
 
@@ -251,9 +250,9 @@ class TestFaultsOfHandlers:
         peer.send(b"a", opcode=1)
 
         assert (await peer.closed())[0] == 1011
-        assert len(caplog.records) == 1
+        assert len(logged) == 1
 
-    async def test_an_acceptor_that_raises(self, gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_an_acceptor_that_raises(self, gateway: Gateway, logged: Logged) -> None:
         def fail(session: Recorder) -> None:
             raise ZeroDivisionError
 
@@ -263,9 +262,9 @@ class TestFaultsOfHandlers:
         await peer.answer()
 
         assert (await peer.closed())[0] == 1011
-        assert len(caplog.records) == 1
+        assert len(logged) == 1
 
-    async def test_an_end_that_raises(self, gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_an_end_that_raises(self, gateway: Gateway, logged: Logged) -> None:
         peer, session = await gateway.open()
 
         def fail(code: int | None) -> None:
@@ -277,7 +276,7 @@ class TestFaultsOfHandlers:
         await asyncio.wait_for(gateway.listener._quiet.wait(), 10)
 
         assert session.ends == [None]
-        assert len(caplog.records) == 1
+        assert len(logged) == 1
 
 
 async def test_no_cycle_keeps_a_connection_alive(gateway: Gateway) -> None:

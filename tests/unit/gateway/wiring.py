@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -151,6 +151,9 @@ class TlsEnds:
     def of(pair: Pair) -> TlsEnds:
         return TlsEnds(load_context(pair.cert, pair.key), pair.client_context())
 
+
+#: Lines of the server's log, as `structlog.testing` gives them.
+Logged = list[MutableMapping[str, Any]]
 
 StartGateway = Callable[..., Awaitable[Gateway]]
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import pytest
 
 from collab_server.http.health import NotReady
 from collab_server.observability import Event, Metrics
+from docs import generate_operations
 
-PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGE = generate_operations.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_table_of_metrics_is_what_the_server_exports() -> None:
+    assert generate_operations.render(PAGE) == PAGE, "run python docs/generate_operations.py"
+
+
+def test_a_page_without_a_place_for_the_table_is_an_error() -> None:
+    with pytest.raises(ValueError, match="marks"):
+        generate_operations.render(PAGE.replace(generate_operations.END, ""))
 
 
 def test_every_metric_is_explained() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from collab_server.observability.metrics import Metrics
+from collab_server.observability.metrics import Histogram, Metrics
 from collab_server.runtime.loop_lag import LoopLag
 
 
@@ -78,3 +78,48 @@ async def test_once_cancelled_it_looks_no_more() -> None:
     await asyncio.gather(task, return_exceptions=True)
     assert lag._timer is not None
     assert lag._timer.cancelled()
+
+
+def over(histogram: Histogram, seconds: float) -> int:
+    """How many values were seen above a bound."""
+    return sum(histogram.counts[histogram.bounds.index(seconds) + 1 :])
+
+
+async def probed(step: float, *, working: bool) -> Metrics:
+    """The metrics after one step of the loop that took so long."""
+    metrics = Metrics()
+    probe = asyncio.create_task(LoopLag(metrics, probe_seconds=0.002).run())
+    await asyncio.sleep(0.02)
+    ends = time.monotonic() + step
+    while time.monotonic() < ends:
+        if not working:
+            time.sleep(ends - time.monotonic())  # noqa: ASYNC251 - this is the stall
+    await asyncio.sleep(0.02)
+    probe.cancel()
+    await asyncio.gather(probe, return_exceptions=True)
+    return metrics
+
+
+async def test_a_long_step_is_counted_once() -> None:
+    metrics = await probed(0.205, working=True)
+    assert over(metrics.loop_stall_seconds, 0.200) == 1
+    assert over(metrics.loop_busy_seconds, 0.100) == 1
+
+
+async def test_a_stall_without_work_is_told_apart() -> None:
+    metrics = await probed(0.205, working=False)
+    assert over(metrics.loop_stall_seconds, 0.200) == 1
+    assert over(metrics.loop_busy_seconds, 0.100) == 0
+
+
+def test_stalls_are_counted_at_the_interval_that_was_asked_for_alone() -> None:
+    metrics = Metrics()
+    clocks = Clocks()
+    probe = LoopLag(metrics, probe_seconds=0.002, clock=lambda: clocks.now, cpu=lambda: clocks.cpu)
+    clocks.pass_(0.050, cpu=0.0)
+    assert probe.observe() == 0.002
+    assert sum(metrics.loop_stall_seconds.counts) == 1
+    lag, clocks = _lag(metrics)
+    clocks.pass_(0.050, cpu=0.0)
+    lag.observe()
+    assert sum(metrics.loop_stall_seconds.counts) == 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-
 import pytest
 from collab_storage import CHUNK_BYTES, Base, Bases
 from collab_storage.bases import check_base, cut
@@ -12,7 +10,9 @@ from collab_storage.sqlite import SqliteBases
 from hypothesis import given
 from hypothesis import strategies as st
 
-CALLS = [name for name, value in vars(Bases).items() if inspect.iscoroutinefunction(value)]
+from tests.unit.storage.ports import calls_of, check_signature
+
+CALLS = calls_of(Bases)
 
 
 def make_base(size_bytes: int) -> Base:
@@ -40,9 +40,7 @@ def test_the_port_is_as_small_as_it_was() -> None:
 @pytest.mark.parametrize("adapter", [MemoryBases, SqliteBases])
 @pytest.mark.parametrize("call", CALLS)
 def test_signatures_are_those_of_the_port(adapter: type, call: str) -> None:
-    found = getattr(adapter, call)
-    assert inspect.iscoroutinefunction(found)
-    assert inspect.signature(found) == inspect.signature(getattr(Bases, call))
+    check_signature(adapter, Bases, call)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-
 import pytest
 from collab_storage import Journal
 from collab_storage.memory import MemoryJournal
 from collab_storage.sqlite import SqliteJournal
 
-CALLS = [name for name, value in vars(Journal).items() if inspect.iscoroutinefunction(value)]
+from tests.unit.storage.ports import calls_of, check_signature
+
+CALLS = calls_of(Journal)
 
 
 def test_the_port_is_as_small_as_it_was() -> None:
@@ -31,6 +31,4 @@ def test_the_port_is_as_small_as_it_was() -> None:
 @pytest.mark.parametrize("adapter", [MemoryJournal, SqliteJournal])
 @pytest.mark.parametrize("call", CALLS)
 def test_signatures_are_those_of_the_port(adapter: type, call: str) -> None:
-    found = getattr(adapter, call)
-    assert inspect.iscoroutinefunction(found)
-    assert inspect.signature(found) == inspect.signature(getattr(Journal, call))
+    check_signature(adapter, Journal, call)
