@@ -52,8 +52,8 @@ class _Lines:
 def configure_logging(settings: LogSettings, *, stream: TextIO | None = None) -> LogWriter:
     """Route all logging of the process to `stream` (stderr). Close the writer at the very end."""
     target = sys.stderr if stream is None else stream
-    writer = LogWriter(target)
     finish = _finish(text=writes_text(settings.format, target), colors=target.isatty())
+    writer = LogWriter(target, tell_dropped=lambda lines: _lines_dropped(lines, finish))
     level = _LEVELS[settings.level]
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, _add_name, *_begin(), *finish],
@@ -62,6 +62,14 @@ def configure_logging(settings: LogSettings, *, stream: TextIO | None = None) ->
     )
     _route_libraries(writer, level=level, finish=finish)
     return writer
+
+
+def _lines_dropped(lines: int, finish: list[Processor]) -> str:
+    """The line that says so, made here because a logger would write it to the queue that is full."""
+    event: Any = {"event": Event.LOG_LINES_DROPPED, "logger": __name__, "lines": lines}
+    for process in (*_begin(), *finish):
+        event = process(None, "warning", event)
+    return str(event)
 
 
 def _route_libraries(writer: LogWriter, *, level: int, finish: list[Processor]) -> None:

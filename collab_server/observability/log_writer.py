@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import TextIO
 
 MAX_PENDING_BYTES = 4_000_000
 
 
 class LogWriter:
-    """A text stream whose `write` never blocks. `close` waits a bounded time for what is pending."""
+    """A text stream whose `write` never blocks. `close` waits a bounded time for what is pending.
 
-    def __init__(self, stream: TextIO, *, max_pending_bytes: int = MAX_PENDING_BYTES) -> None:
+    `tell_dropped` makes the line, without its end, that says how many were dropped.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        tell_dropped: Callable[[int], str],
+        max_pending_bytes: int = MAX_PENDING_BYTES,
+    ) -> None:
         self._stream = stream
+        self._tell_dropped = tell_dropped
         self._limit = max_pending_bytes
         self._pending: deque[str] = deque()
         self._pending_bytes = 0
@@ -65,7 +76,7 @@ class LogWriter:
                 self._pending.clear()
                 self._pending_bytes = 0
             if untold:
-                text += f"{untold} log lines were dropped: the reader of the log did not keep up\n"
+                text += self._tell_dropped(untold) + "\n"
             try:
                 self._stream.write(text)
                 self._stream.flush()

@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import structlog
 from collab_storage import Base as StoredBase
 from collab_storage import StorageError
 
 from collab_server.errors import InvalidUpdate
 from collab_server.observability.events import Event
+from collab_server.observability.log import get_logger
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.rooms.room import Room
 from collab_server.runtime.base_cache import BaseCache
@@ -26,7 +26,7 @@ from collab_server.updates import Base
 if TYPE_CHECKING:
     from collab_server.runtime.session import Session
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 #: What is done for a session once the base is there.
 Then = Callable[["Session", Base | None], None]

@@ -11,12 +11,12 @@ import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import structlog
 from collab_storage import Base, StorageError
 
 from collab_server.clock import Clock
 from collab_server.observability.events import Event
 from collab_server.observability.labels import Waiting
+from collab_server.observability.log import get_logger
 from collab_server.observability.metrics import Metrics
 from collab_server.protocol import messages
 from collab_server.protocol.close_codes import CloseReason
@@ -38,7 +38,7 @@ from collab_server.updates import BaseHead, Update
 if TYPE_CHECKING:
     from collab_server.runtime.session import Session
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 #: Without an edit for so long, a room packs its index.

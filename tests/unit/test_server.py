@@ -91,7 +91,6 @@ class _Run:
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[list[dict[str, object]]]:
-    structlog.reset_defaults()  # a level that another test has set would keep lines back
     with capture_logs() as lines:
         yield lines  # type: ignore[misc]
 
@@ -240,7 +239,7 @@ async def test_too_low_a_file_limit_is_told(
 
 async def test_a_person_reads_addresses_and_how_to_stop(logged: list[dict[str, object]]) -> None:
     stream = io.StringIO()
-    writer = LogWriter(stream)
+    writer = LogWriter(stream, tell_dropped=str)
     async with _Run(console=Console(writer)) as run:
         run.server.stop("test")
         await run.task
@@ -255,7 +254,7 @@ async def test_a_person_reads_addresses_and_how_to_stop(logged: list[dict[str, o
 
 async def test_a_person_reads_why_it_does_not_start() -> None:
     stream = io.StringIO()
-    writer = LogWriter(stream)
+    writer = LogWriter(stream, tell_dropped=str)
     run = _Run(console=Console(writer))
     run.app.start_error = LockedError(path="data", holder="pid 7")
     await run.server.run()

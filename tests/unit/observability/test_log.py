@@ -14,6 +14,7 @@ import pytest
 from collab_server.config import LogFormat, LogLevel, LogSettings
 from collab_server.observability import Event, get_logger
 from collab_server.observability.log import configure_logging, log_uncaught_errors, writes_text
+from collab_server.observability.log_writer import MAX_PENDING_BYTES
 
 
 class _Terminal(io.StringIO):
@@ -56,6 +57,29 @@ def test_a_line_is_one_object_with_its_time_in_utc() -> None:
 def test_lines_of_libraries_take_the_same_way() -> None:
     (line,) = _lines(lambda: logging.getLogger("hypercorn.error").warning("got ?token=%s", "abc"))
     assert (line["level"], line["event"], line["logger"]) == ("warning", "got ?token=***", "hypercorn.error")
+
+
+def test_lines_that_were_dropped_are_told_as_a_line() -> None:
+    class Stalled(io.StringIO):
+        reached, resume = threading.Event(), threading.Event()
+
+        def write(self, text: str) -> int:
+            self.reached.set()
+            assert self.resume.wait(5)
+            return super().write(text)
+
+    stream = Stalled()
+    writer = configure_logging(LogSettings(format=LogFormat.JSON), stream=stream)
+    log = get_logger("x")
+    log.info(Event.SERVER_READY)
+    assert stream.reached.wait(5)
+    writer.write("x" * (MAX_PENDING_BYTES - 1) + "\n")
+    for _ in range(3):
+        log.info(Event.SERVER_READY)
+    stream.resume.set()
+    writer.close(timeout_seconds=5)
+    told = json.loads(stream.getvalue().splitlines()[-1])
+    assert (told["event"], told["level"], told["lines"]) == ("log_lines_dropped", "warning", 3)
 
 
 def test_warnings_are_lines() -> None:
