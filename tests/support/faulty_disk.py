@@ -57,6 +57,15 @@ class FaultyDisk(AbstractAsyncContextManager["FaultyDisk"]):
         command = our_server(self._mount / directory).command
         return ServerProcess(inside(self._pid, command), env=env)
 
+    def run_by(self, *command: str) -> list[str]:
+        """A command for a program that sees the disk, at the same path as the servers."""
+        return inside(self._pid, command)
+
+    @property
+    def path(self) -> Path:
+        """The disk as a path for programs started with `run_by`."""
+        return self._mount
+
     @property
     def seen(self) -> Path:
         """The disk as a path for the test's own process."""

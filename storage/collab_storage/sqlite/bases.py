@@ -2,7 +2,7 @@
 
 Owns the connections: one thread reads; each change is on a connection of its own, because changes are rare
 and have to wait for workers, which reading never does. What happens there is `bases_reader.py` and
-`bases_writer.py`.
+`bases_writer.py`. After a change it copies the log (`log.py`), which workers write and never copy.
 """
 
 from __future__ import annotations
@@ -14,11 +14,18 @@ from functools import partial
 from pathlib import Path
 
 from collab_storage.bases import Base, Quarantined
-from collab_storage.errors import StorageError
+from collab_storage.errors import StorageError, UnavailableError
 from collab_storage.records import Damage
 from collab_storage.sqlite.bases_reader import BasesReader, read_back
 from collab_storage.sqlite.bases_verify import verify_bases
-from collab_storage.sqlite.bases_writer import delete_room, drop_base, drop_older, purge
+from collab_storage.sqlite.bases_writer import (
+    delete_room,
+    drop_base,
+    drop_older,
+    last_base,
+    purge,
+    written_since,
+)
 from collab_storage.sqlite.database import (
     BASES,
     Synchronous,
@@ -26,7 +33,9 @@ from collab_storage.sqlite.database import (
     open_for_reading,
     open_for_writing,
 )
+from collab_storage.sqlite.log import Log, settle_log
 from collab_storage.sqlite.thread import ConnectionThread
+from collab_storage.sqlite.together import Together
 
 
 class SqliteBases:
@@ -37,30 +46,86 @@ class SqliteBases:
         self._where = str(path)
         self._synchronous = synchronous
         self._changing = asyncio.Lock()
+        self._restoring = Together(self._restore, name=f"restore {path}")
+        self._opened = False
+        #: Whether it is known what of the log is in the file; see `log.settle_log`.
+        self._settled = False
+        self._log = Log(BASES, where=self._where)
+        #: What workers have written up to this base is counted in the log.
+        self._counted = 0
         self._reading: tuple[ConnectionThread, BasesReader] | None = None
 
     async def open(self) -> None:
         await asyncio.to_thread(create_if_absent, self._path, BASES)
-        await self._write(_nothing, upgrade=True)
+        self._opened, self._settled = True, False
+        try:
+            await self._tidy_up()
+        except BaseException:
+            self._opened = False
+            await self._restoring.finish()
+            await self._close_reader()
+            raise
+
+    async def _tidy_up(self) -> None:
+        try:
+            await self._restoring.run()
+        except UnavailableError:
+            # A full disk can still be read from. The next change tries again.
+            if self._reading is None:
+                raise
+
+    async def _restore(self) -> None:
+        """Open the reader, after a log that is not known has been settled."""
+        async with self._changing:
+            if not self._settled:
+                await self._settle()
+            if self._reading is None:
+                await self._write(self._begin_to_count, upgrade=True)
+                self._reading = await self._open_reader()
+
+    async def _settle(self) -> None:
+        await self._close_reader()
+        failure = await asyncio.to_thread(settle_log, self._path, BASES)
+        if failure is not None:
+            self._reading = await self._open_reader()
+            raise failure
+        self._settled, self._log = True, Log(BASES, where=self._where)
+
+    async def _open_reader(self) -> tuple[ConnectionThread, BasesReader]:
         thread = ConnectionThread(partial(open_for_reading, self._path, BASES))
-        self._reading = thread, BasesReader(await thread.start(), where=self._where)
+        return thread, BasesReader(await thread.start(), where=self._where)
+
+    async def _close_reader(self) -> None:
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            await reading[0].close()
 
     async def close(self) -> None:
+        opened, self._opened = self._opened, False
+        await self._restoring.finish()
         async with self._changing:
-            reading, self._reading = self._reading, None
-            if reading is not None:
-                await reading[0].close()
+            await self._close_reader()
+            if opened and self._settled:
+                await self._put_away()
+
+    async def _put_away(self) -> None:
+        """Copy the log and drop it, as the last one to close; if workers have the file open, they go on."""
+        try:
+            await self._write(_nothing, upgrade=False)
+        except StorageError:
+            # Everything is safe in the log, which the next start settles.
+            pass
 
     async def newest(self, tenant: str, room: str) -> Base | None:
-        thread, reader = self._reader()
+        thread, reader = await self._reader()
         return await thread.run(reader.newest, tenant, room)
 
     async def table(self, base: Base) -> bytes:
-        thread, reader = self._reader()
+        thread, reader = await self._reader()
         return await thread.run(reader.table, base)
 
     async def chunk(self, base: Base, number: int) -> bytes:
-        thread, reader = self._reader()
+        thread, reader = await self._reader()
         return await thread.run(reader.chunk, base, number)
 
     async def drop_older(self, tenant: str, room: str, *, than: int) -> None:
@@ -68,33 +133,37 @@ class SqliteBases:
 
     async def check(self, base: Base) -> None:
         """As the port says, on a connection of its own: a large base takes long, and other reads go on."""
-        self._reader()
+        await self._reader()
         await asyncio.to_thread(read_back, self._path, base)
 
     async def drop(self, base: Base) -> None:
         await self._change(partial(drop_base, path=self._path, base=base))
 
     async def rooms(self, tenant: str, prefix: str = "", *, after: str = "", limit: int = 1000) -> list[str]:
-        thread, reader = self._reader()
+        thread, reader = await self._reader()
         return await thread.run(reader.rooms, tenant, prefix, after, limit)
 
     async def quarantined(
         self, tenant: str, room: str, *, after: int = 0, limit: int = 1000
     ) -> list[Quarantined]:
-        thread, reader = self._reader()
+        thread, reader = await self._reader()
         return await thread.run(reader.quarantined, tenant, room, after, limit)
 
     async def quarantined_data(self, entry: Quarantined) -> bytes:
-        thread, reader = self._reader()
+        thread, reader = await self._reader()
         return await thread.run(reader.quarantined_data, entry)
 
     async def delete_room(self, tenant: str, room: str) -> None:
         await self._change(partial(delete_room, path=self._path, tenant=tenant, room=room))
 
     async def _change(self, function: Callable[[sqlite3.Connection], None]) -> None:
+        if self._opened and not self._settled:
+            await self._restoring.run()
         async with self._changing:
             # Asked for under the lock: after `close` nothing changes the file.
-            self._reader()
+            self._check_open()
+            if not self._settled:
+                raise UnavailableError(f"{self._where}: the write-ahead log is to be copied anew first")
             await self._write(function, upgrade=False)
 
     async def _write(self, function: Callable[[sqlite3.Connection], None], *, upgrade: bool) -> None:
@@ -107,12 +176,29 @@ class SqliteBases:
             await thread.run(function, connection)
             while await thread.run(purge, connection, path=self._path):
                 pass
+            # Without a reader this connection is the last to close, and copies everything then.
+            if self._reading is not None:
+                await thread.run(self._copy_log, connection)
         finally:
             await thread.close()
+            if self._log.failed:
+                self._settled = False
+                # After the other: it could not copy, and what it reads may be lost.
+                await self._close_reader()
+
+    def _begin_to_count(self, connection: sqlite3.Connection) -> None:
+        self._counted = last_base(connection, path=self._path)
+
+    def _copy_log(self, connection: sqlite3.Connection) -> None:
+        """Copy the log into the file if this connection and the workers have written enough."""
+        self._counted, size = written_since(connection, self._counted, path=self._path)
+        self._log.pages += size // self._log.page_bytes + connection.total_changes
+        if self._log.is_due:
+            self._log.copy(connection)
 
     async def verify(self) -> list[Damage]:
         """As the port says, on a connection of its own: it takes long, and other reads go on."""
-        self._reader()
+        await self._reader()
         thread = ConnectionThread(partial(open_for_reading, self._path, BASES))
         connection = await thread.start()
         try:
@@ -120,10 +206,17 @@ class SqliteBases:
         finally:
             await thread.close()
 
-    def _reader(self) -> tuple[ConnectionThread, BasesReader]:
+    async def _reader(self) -> tuple[ConnectionThread, BasesReader]:
+        if self._opened and self._reading is None:
+            await self._restoring.run()
+        self._check_open()
         if self._reading is None:
-            raise StorageError(f"{self._where} is not open")
+            raise UnavailableError(f"{self._where} is being opened again")
         return self._reading
+
+    def _check_open(self) -> None:
+        if not self._opened:
+            raise StorageError(f"{self._where} is not open")
 
 
 def _nothing(connection: sqlite3.Connection) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
@@ -24,11 +24,20 @@ from collab_storage.sqlite.bases_rows import (
     entry_checksum,
     room_checksum,
 )
-from collab_storage.sqlite.database import BASES, Synchronous, check_current, open_for_writing
+from collab_storage.sqlite.database import (
+    BASES,
+    Synchronous,
+    check_current,
+    open_for_reading,
+    open_for_writing,
+)
 from collab_storage.sqlite.faults import translated
 
 #: Chunks dropped in one transaction, so that a long removal lets workers write.
 PURGE_CHUNKS = 16
+
+#: What a base takes of the log besides its own bytes: pages of tables and indexes.
+BASE_LOG_BYTES = 96 << 10
 
 _INSERT = (
     "INSERT INTO bases (tenant, room, key_checksum, offset, time, size_bytes, table_bytes, checksum, head)"
@@ -43,6 +52,9 @@ _INSERT_ENTRY = (
 _SAME_ENTRY = (
     "SELECT id, time FROM quarantine"
     " WHERE tenant=? AND room=? AND offset=? AND reason=? AND data_checksum=? AND data=?"
+)
+_WRITTEN = (
+    "SELECT coalesce(max(id), ?1), coalesce(sum(size_bytes + table_bytes + ?2), 0) FROM bases WHERE id>?1"
 )
 _DROP_CHUNKS = (
     "DELETE FROM chunks WHERE id IN (SELECT id FROM chunks WHERE id>=? AND id<? ORDER BY id LIMIT ?)"
@@ -173,15 +185,31 @@ def purge(connection: sqlite3.Connection, *, path: Path) -> bool:
     return True
 
 
+def last_base(connection: sqlite3.Connection, *, path: Path) -> int:
+    """The number of the latest base, 0 if there is none."""
+    with translated(str(path)):
+        (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM bases").fetchone()
+    return int(last)
+
+
+def written_since(connection: sqlite3.Connection, base_id: int, *, path: Path) -> tuple[int, int]:
+    """The number of the latest base, and about how many bytes of log those after `base_id` have taken."""
+    with translated(str(path)):
+        last, size = connection.execute(_WRITTEN, (base_id, BASE_LOG_BYTES)).fetchone()
+    return int(last), int(size)
+
+
 @contextmanager
 def _beside_the_server(path: Path, synchronous: Synchronous) -> Iterator[sqlite3.Connection]:
-    """One transaction on a connection of its own."""
-    connection = open_for_writing(path, BASES, synchronous=synchronous, upgrade=False)
-    try:
-        with _transaction(connection, path):
-            yield connection
-    finally:
-        connection.close()
+    """One transaction on a connection of its own, which leaves copying the log to the server."""
+    # Should the server be gone, a writer would copy as the last to close, and believe what was copied before.
+    with closing(open_for_reading(path, BASES)):
+        connection = open_for_writing(path, BASES, synchronous=synchronous, upgrade=False)
+        try:
+            with _transaction(connection, path):
+                yield connection
+        finally:
+            connection.close()
 
 
 @contextmanager

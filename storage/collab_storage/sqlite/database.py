@@ -18,7 +18,6 @@ from collab_storage.errors import (
     ForeignFileError,
     NewerFormatError,
     StorageError,
-    UnavailableError,
     UnreadableError,
 )
 from collab_storage.sqlite.faults import translated
@@ -38,11 +37,14 @@ class FileKind:
     page_bytes: int
     #: How long to wait for somebody else's transaction.
     busy_timeout_seconds: float
-    #: The write-ahead log is copied into the file whenever it holds so many pages …
+    #: The write-ahead log is copied into the file (`log.py`) whenever it has grown by so many pages …
     checkpoint_pages: int
     #: … and cut back to this if a long reader, or a large transaction, made it grow.
     wal_limit_bytes: int
 
+
+#: How long to wait for others who have the file open, before nobody but this process is to have it.
+ALONE_SECONDS = 5.0
 
 #: "CoJo". One process writes; only the end of its predecessor is waited for.
 JOURNAL = FileKind(
@@ -115,7 +117,8 @@ def open_for_writing(
             check_current(connection, path, kind)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA synchronous={synchronous}")
-            connection.execute(f"PRAGMA wal_autocheckpoint={kind.checkpoint_pages}")
+            # SQLite would copy after a commit and keep a failure to itself; see `log.py`.
+            connection.execute("PRAGMA wal_autocheckpoint=0")
             connection.execute(f"PRAGMA journal_size_limit={kind.wal_limit_bytes}")
             # Some builds overwrite all that is deleted, at twice the writing; FAST does so where it is free.
             connection.execute("PRAGMA secure_delete=FAST")
@@ -125,28 +128,35 @@ def open_for_writing(
     return connection
 
 
-def settle_log(connection: sqlite3.Connection, *, where: str) -> None:
-    """Copy the write-ahead log that an earlier process left into the file, and begin it anew.
-
-    A sync of that process may have failed. The kernel then still shows a log that has a hole on the disk, and
-    syncs no more of it than what is written from now on: after a power cut nothing behind the hole is read.
-    Raises UnavailableError, also if somebody reads the log for so long that it cannot be begun anew.
-    """
-    with translated(where):
-        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
-        raise UnavailableError(f"{where}: somebody reads the write-ahead log, which is to be begun anew")
-
-
 def open_for_reading(path: Path, kind: FileKind) -> sqlite3.Connection:
-    """A further connection to a file that a writer has opened once; it can change nothing."""
-    connection = _connect(path, kind)
+    """A further connection to a file that a writer has opened once; it can change nothing.
+
+    While it is open, who else closes the file is not the last to do so and does not copy the log into it; nor
+    does this one, being `mode=ro`.
+    """
+    connection = _connect(path, kind, mode="ro")
     try:
         with translated(str(path)):
-            connection.execute("PRAGMA query_only=ON")
-            # The first statement joins the write-ahead log. From then on a writer that is given up is not the
-            # last to close, and does not sync and empty the log through the handle that has failed.
+            # The first statement joins the write-ahead log, and from then on the file counts as open.
             check_current(connection, path, kind)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_alone(path: Path, kind: FileKind) -> sqlite3.Connection:
+    """The only connection to a file of this version or an older one; all others wait or are refused.
+
+    It makes the index of the log anew, in memory of its own, so nothing counts as copied. Raises
+    UnavailableError if somebody keeps the file open.
+    """
+    connection = _connect(path, kind, timeout=ALONE_SECONDS)
+    try:
+        with translated(str(path)):
+            # Before the first look at the file: https://www.sqlite.org/wal.html#noshm
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            _check_format(connection, path, kind)
     except BaseException:
         connection.close()
         raise
@@ -173,14 +183,16 @@ def open_for_looking(path: Path, kind: FileKind) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path, kind: FileKind, *, mode: str = "rw") -> sqlite3.Connection:
+def _connect(
+    path: Path, kind: FileKind, *, mode: str = "rw", timeout: float | None = None
+) -> sqlite3.Connection:
     where = str(path)
     with translated(where):
         if path.stat().st_size == 0:
             raise UnreadableError("the file is empty", where=where)
         # Never rwc: a file that has vanished is an error, not made anew.
         uri = f"{path.absolute().as_uri()}?mode={mode}"
-        timeout = kind.busy_timeout_seconds
+        timeout = kind.busy_timeout_seconds if timeout is None else timeout
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
         connection.execute("PRAGMA cell_size_check=ON")
     return connection

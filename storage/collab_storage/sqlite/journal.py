@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,8 +23,10 @@ from collab_storage.sqlite.database import (
     open_for_reading,
     open_for_writing,
 )
+from collab_storage.sqlite.log import settle_log
 from collab_storage.sqlite.reader import Reader
 from collab_storage.sqlite.thread import ConnectionThread
+from collab_storage.sqlite.together import Together
 from collab_storage.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -36,21 +39,21 @@ class SqliteJournal:
         self._path = Path(path)
         self._where = str(path)
         self._synchronous = synchronous
-        self._reopening = asyncio.Lock()
-        #: Whether the log that an earlier process left is out of the way; see `database.settle_log`.
+        self._restoring = Together(self._restore, name=f"restore {path}")
+        self._opened = False
+        #: Whether it is known what of the log is in the file; see `log.settle_log`.
         self._settled = False
         self._writing: tuple[ConnectionThread, Writer] | None = None
         self._reading: tuple[ConnectionThread, Reader] | None = None
 
     async def open(self) -> None:
         await asyncio.to_thread(create_if_absent, self._path, JOURNAL)
-        self._settled = False
+        self._opened, self._settled = True, False
         try:
-            self._writing = await self._open_writer()
-            thread = ConnectionThread(partial(open_for_reading, self._path, JOURNAL))
-            self._reading = thread, Reader(await thread.start(), where=self._where)
             await self._tidy_up()
         except BaseException:
+            self._opened = False
+            await self._restoring.finish()
             await self._close_all()
             raise
 
@@ -59,7 +62,33 @@ class SqliteJournal:
             await self._purge()
         except UnavailableError:
             # A full disk can still be read from. Whoever appends next is told, and tries this first.
-            pass
+            if self._reading is None:
+                raise
+
+    async def _restore(self) -> None:
+        """Open what is not open, anew what has failed, after a log that is not known has been settled."""
+        writing = self._writing
+        if writing is not None and writing[1].broken:
+            self._settled = self._settled and not writing[1].log.failed
+            self._writing = None
+            # The reader has the file open: nothing is copied, nor synced through a handle that has failed.
+            await writing[0].close()
+        if not self._settled:
+            await self._settle()
+        if self._writing is None:
+            self._writing = await self._open_writer()
+        if self._reading is None:
+            self._reading = await self._open_reader()
+
+    async def _settle(self) -> None:
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            await reading[0].close()
+        failure = await asyncio.to_thread(settle_log, self._path, JOURNAL)
+        if failure is not None:
+            self._reading = await self._open_reader()
+            raise failure
+        self._settled = True
 
     async def _open_writer(self) -> tuple[ConnectionThread, Writer]:
         thread = ConnectionThread(
@@ -72,9 +101,15 @@ class SqliteJournal:
             await thread.close()
             raise
 
+    async def _open_reader(self) -> tuple[ConnectionThread, Reader]:
+        thread = ConnectionThread(partial(open_for_reading, self._path, JOURNAL))
+        return thread, Reader(await thread.start(), where=self._where)
+
     async def close(self) -> None:
+        self._opened = False
+        await self._restoring.finish()
         try:
-            if self._writing is not None and self._settled and not self._writing[1].broken:
+            if self._writing is not None and not self._writing[1].broken:
                 thread, writer = self._writing
                 await thread.run(writer.finish)
         except StorageError:
@@ -84,49 +119,51 @@ class SqliteJournal:
             await self._close_all()
 
     async def _close_all(self) -> None:
-        """The writer's connection last: closing the last one empties the write-ahead log into the file."""
+        """The writer's connection last: closing the last one copies the log and drops it. If something has
+        failed, the reader's, which can do neither; the next start does it from the beginning.
+        """
         reading, self._reading = self._reading, None
         writing, self._writing = self._writing, None
-        try:
-            if reading is not None:
-                await reading[0].close()
-        finally:
-            if writing is not None:
-                await writing[0].close()
+        order = [reading, writing] if writing is not None and not writing[1].broken else [writing, reading]
+        async with AsyncExitStack() as stack:
+            for connection in reversed(order):
+                if connection is not None:
+                    stack.push_async_callback(connection[0].close)
 
     async def _writer(self) -> tuple[ConnectionThread, Writer]:
         """The writing side, on a new connection if the last one failed, and on a log that is known."""
         writing = self._writing
-        if writing is not None and self._settled and not writing[1].broken:
-            return writing
-        async with self._reopening:
-            if self._writing is None:
-                raise StorageError(f"{self._where} is not open")
-            if self._writing[1].broken:
-                await self._writing[0].close()
-                self._writing = await self._open_writer()
-            if not self._settled:
-                thread, writer = self._writing
-                await thread.run(writer.settle)
-                self._settled = True
-            return self._writing
+        if self._opened and (writing is None or writing[1].broken or self._reading is None):
+            await self._restoring.run()
+        if not self._opened or self._writing is None:
+            raise StorageError(f"{self._where} is not open")
+        return self._writing
 
-    async def _look(self, function: Callable[..., T], key: StreamKey, *args: object) -> T:
+    async def _reader(self) -> tuple[ConnectionThread, Reader]:
+        """The reading side. After a failed copying it would find pages in the file that may not be there."""
+        distrusted = self._writing is not None and self._writing[1].log.failed
+        if self._opened and (self._reading is None or distrusted):
+            try:
+                await self._restoring.run()
+            except UnavailableError:
+                if self._reading is None:
+                    raise
+        if not self._opened or self._reading is None:
+            raise StorageError(f"{self._where} is not open")
+        return self._reading
+
+    async def _look(self, function: Callable[[Reader], Callable[..., T]], key: StreamKey, *args: object) -> T:
         """Run a function of the reader; it looks through the newest records if some are of the stream."""
-        thread, _ = self._reader()
+        thread, reader = await self._reader()
         recent = self._writing is None or self._writing[1].has_recent(key)
         try:
-            return await thread.run(function, key, *args, recent=recent)
+            return await thread.run(function(reader), key, *args, recent=recent)
         except UnreadableError:
             if recent:
                 raise
         # The stream may have got its first records, or more than were expected, since it was asked for.
-        return await thread.run(function, key, *args, recent=True)
-
-    def _reader(self) -> tuple[ConnectionThread, Reader]:
-        if self._reading is None:
-            raise StorageError(f"{self._where} is not open")
-        return self._reading
+        thread, reader = await self._reader()
+        return await thread.run(function(reader), key, *args, recent=True)
 
     async def append(self, records: Sequence[Record]) -> None:
         if records:
@@ -136,12 +173,10 @@ class SqliteJournal:
     async def read(
         self, key: StreamKey, after: int = -1, *, max_bytes: int = DEFAULT_PAGE_BYTES
     ) -> list[Record]:
-        _, reader = self._reader()
-        return await self._look(reader.read, key, after, max_bytes)
+        return await self._look(lambda reader: reader.read, key, after, max_bytes)
 
     async def head(self, key: StreamKey) -> int | None:
-        _, reader = self._reader()
-        return await self._look(reader.head, key)
+        return await self._look(lambda reader: reader.head, key)
 
     async def remove(self, key: StreamKey, *, upto: int) -> None:
         more = True
@@ -154,11 +189,11 @@ class SqliteJournal:
         await thread.run(writer.remove_offsets, key, offsets)
 
     async def rooms(self, tenant: str, prefix: str = "", *, after: str = "", limit: int = 1000) -> list[str]:
-        thread, reader = self._reader()
+        thread, reader = await self._reader()
         return await thread.run(reader.rooms, tenant, prefix, after, limit)
 
     async def streams(self, tenant: str, room: str) -> list[StreamInfo]:
-        thread, reader = self._reader()
+        thread, reader = await self._reader()
         return await thread.run(reader.streams, tenant, room)
 
     async def delete_room(self, tenant: str, room: str) -> None:
@@ -174,9 +209,8 @@ class SqliteJournal:
 
     async def verify(self) -> list[Damage]:
         """As the port says, on a connection of its own: it takes long, and other reads go on."""
-        self._reader()
-        thread = ConnectionThread(partial(open_for_reading, self._path, JOURNAL))
-        reader = Reader(await thread.start(), where=self._where)
+        await self._reader()
+        thread, reader = await self._open_reader()
         try:
             return await thread.run(reader.verify)
         finally:

@@ -14,8 +14,9 @@ from itertools import chain
 
 from collab_storage.errors import ConflictError, StorageError, UnavailableError
 from collab_storage.records import MAX_OFFSET, Record, StreamKey, check_key
-from collab_storage.sqlite.database import settle_log
+from collab_storage.sqlite.database import JOURNAL
 from collab_storage.sqlite.faults import FAULTS, storage_error, translated
+from collab_storage.sqlite.log import ROWS_PER_PAGE, Log
 from collab_storage.sqlite.places import Placement
 from collab_storage.sqlite.rows import REMOVED, Row, encode_row, removed_row
 from collab_storage.sqlite.streams import Stream, find_head, find_stream, insert_stream, save_stream
@@ -26,6 +27,9 @@ REMOVAL_ROWS = 500
 REMEMBERED_STREAMS = 20_000
 #: Rows inserted by one statement without a transaction around it; the statements are kept ready.
 STATEMENT_ROWS = 64
+
+#: About what a row takes besides its data.
+_ROW_BYTES = 64
 
 _INSERT = "INSERT INTO records (id, stream_id, offset, skipped, kind, time, authors, data, checksum) VALUES "
 _INSERT_ONE = _INSERT + "(?,?,?,?,?,?,?,?,?)"
@@ -61,23 +65,17 @@ class Writer:
         self._streams: dict[tuple[str, str, str], Stream] = {}
         with translated(where):
             self._placement = Placement(connection, where=where)
+        #: `log.failed`: the file has to be settled (`log.settle_log`) before it is opened again.
+        self.log = Log(JOURNAL, where=where)
+        self._changes = connection.total_changes
         self.broken = False
 
     def has_recent(self, key: StreamKey) -> bool:
         """Whether the stream may have records that are not in `places`. For any thread."""
         return (key.tenant, key.room, key.stream) in self._placement.names
 
-    def settle(self) -> None:
-        """See `database.settle_log`. To be done once, before anything is written."""
-        self._check_usable()
-        try:
-            settle_log(self._connection, where=self._where)
-        except StorageError:
-            self.broken = True
-            raise
-
     def append(self, records: Sequence[Record]) -> None:
-        """See `Journal.append`."""
+        """See `Journal.append`. All may be stored though it raises: append the same again."""
         self._check_usable()
         try:
             if len(self._streams) > REMEMBERED_STREAMS:
@@ -86,6 +84,16 @@ class Writer:
         except BaseException as error:
             self._abandon(error)
             raise
+        self._copy_log()
+
+    def _copy_log(self) -> None:
+        """Copy the log into the file if enough was written. Between transactions."""
+        if self.log.is_due:
+            try:
+                self.log.copy(self._connection)
+            except StorageError:
+                self.broken = True
+                raise
 
     def _rows(self, records: Sequence[Record]) -> list[Row]:
         """The rows of those records that are not stored yet. Begins a transaction if a stream is new."""
@@ -109,6 +117,9 @@ class Writer:
         if len(rows) <= STATEMENT_ROWS and not (connection.in_transaction or placement.is_due):
             if rows:
                 connection.execute(_insert_rows(len(rows)), (first_id, *chain.from_iterable(rows)))
+                self._changes += len(rows)
+                size = sum([_ROW_BYTES + len(row[6]) for row in rows])
+                self.log.pages += 1 + size // self.log.page_bytes
             return
         self._begin()
         connection.executemany(_INSERT_ONE, [(first_id + n, *row) for n, row in enumerate(rows)])
@@ -259,6 +270,7 @@ class Writer:
         except BaseException as error:
             self._abandon(error)
             raise
+        self._copy_log()
 
     def _begin(self) -> None:
         if not self._connection.in_transaction:
@@ -267,6 +279,9 @@ class Writer:
     def _commit(self) -> None:
         self._connection.execute("COMMIT")
         self._placement.settle()
+        changes = self._connection.total_changes
+        self.log.pages += 1 + (changes - self._changes) // ROWS_PER_PAGE
+        self._changes = changes
 
     def _abandon(self, error: BaseException) -> None:
         """Undo a transaction. What is remembered may be ahead of the file, so it is forgotten."""

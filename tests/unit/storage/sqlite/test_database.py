@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,7 +19,6 @@ from collab_storage.sqlite.database import (
     migrations,
     open_for_reading,
     open_for_writing,
-    settle_log,
 )
 from collab_storage.sqlite.faults import translated
 
@@ -83,23 +81,6 @@ def test_the_level_of_synchronous_is_set(path: Path, level: database.Synchronous
         assert connection.execute("PRAGMA synchronous").fetchone() == (number,)
     finally:
         connection.close()
-
-
-def test_the_log_of_an_earlier_process_is_copied_into_the_file_and_emptied(path: Path) -> None:
-    """It may be in the kernel's memory alone; tests/durability/test_disk_faults.py tells the story."""
-    earlier = open_for_writing(path, JOURNAL, synchronous="full")
-    earlier.execute("INSERT INTO purges (stream_id) VALUES (7)")
-    kept = path.parent / "kept.db"
-    for suffix in ("", "-wal"):
-        shutil.copy(f"{path}{suffix}", f"{kept}{suffix}")
-    earlier.close()
-    log = Path(f"{kept}-wal")
-    assert log.stat().st_size > 0
-    connection = open_for_writing(kept, JOURNAL, synchronous="full")
-    settle_log(connection, where=str(kept))
-    assert log.stat().st_size == 0
-    assert connection.execute("SELECT stream_id FROM purges").fetchall() == [(7,)]
-    connection.close()
 
 
 def test_a_reader_can_change_nothing(path: Path) -> None:
