@@ -11,6 +11,7 @@ from collab_storage.sqlite.bases_reader import BasesReader
 from collab_storage.sqlite.bases_verify import verify_bases
 from collab_storage.sqlite.bases_writer import drop_older
 from collab_storage.sqlite.database import BASES, open_for_reading, open_for_writing
+from collab_storage.sqlite.log import settle_log
 
 from tests.unit.storage.sqlite.bases_files import change, lose_from_names, make_file, set_aside, write
 
@@ -108,6 +109,7 @@ def test_chunks_that_wait_to_be_dropped_are_not_damage(path: Path) -> None:
 
 
 def test_a_file_cut_short_is_not_even_opened(path: Path) -> None:
+    settle_log(path, BASES)
     with path.open("r+b") as file:
         file.truncate(path.stat().st_size - 3 * BASES.page_bytes)
     with pytest.raises(UnreadableError, match=r"bases\.db"):
