@@ -10,6 +10,8 @@ PAGE := collab_server/http/static/index.html
 PAGE_SOURCES := $(shell find frontend-demo -type f -not -path '*/node_modules/*' 2>/dev/null)
 # What `make run` passes on to the server, as in `make run ARGS="--port 8080"`.
 ARGS ?=
+# Most tests wait for something: two files at a time take half as long. TOGETHER= runs one after the other.
+TOGETHER ?= -n 2 --dist loadfile
 # More for pytest, as in `make test-fast PYTEST="-k rooms"`.
 PYTEST ?=
 
@@ -67,14 +69,14 @@ packages: ## Install what the tests need from Debian
 test-setup: setup packages $(STAMPS)/tests-node $(STAMPS)/tests-oracle-node
 
 test-fast: $(STAMPS)/venv ## The tests that take under two minutes together
-	$(BIN)/pytest -m "not slow and not soak" $(PYTEST)
+	$(BIN)/pytest -m "not slow and not soak" $(TOGETHER) $(PYTEST)
 
 test: test-setup ## All tests, browsers and foreign clients included
 	cd frontend-demo && npm test --silent
-	$(BIN)/pytest -m "not soak" $(PYTEST)
+	$(BIN)/pytest -m "not soak" $(TOGETHER) $(PYTEST)
 
 test-asgi: test-setup ## The suites of foreign clients and of the protocol once more, over ASGI
-	$(BIN)/pytest -m "not soak" tests/interop tests/conformance --way-in asgi $(PYTEST)
+	$(BIN)/pytest -m "not soak" tests/interop tests/conformance --way-in asgi $(TOGETHER) $(PYTEST)
 
 soak: test-setup ## The long tests: hours
 	$(BIN)/pytest -m soak $(PYTEST)
