@@ -6,8 +6,6 @@ itself is summed up; the sum is bounded until an audit of the whole document beg
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from collab_server.errors import InvalidUpdate, RefusalReason
 from collab_server.rooms.limits import RoomLimits
 from collab_server.rooms.outcomes import NeedsAudit
@@ -37,21 +35,20 @@ class Growth:
         self._deep = base.deep
         self.unaudited_depth -= audited_depth
 
-    def add(self, runs: Iterable[Run]) -> None:
-        """What was accepted without having been checked again."""
-        self.unaudited_depth += sum([run.types for run in runs])
-
-    def check(self, update: Update, *, size_bytes: int, document_bytes: int, state: StateVector) -> None:
+    def check(self, update: Update, *, document_bytes: int, waiting_depth: int, state: StateVector) -> None:
         """Raises InvalidUpdate if the document would grow too large or too deep, NeedsAudit if that has to be
-        found out first. `state` is what the document has.
-        """
-        self._check_size(update, document_bytes + size_bytes, state)
-        if update.depth or self._deep:
-            self._check_depth(update, state)
+        found out first.
 
-    def _check_size(self, update: Update, size_bytes: int, state: StateVector) -> None:
+        `document_bytes` and `state` are what it would have and has, with what waits for something missing;
+        `waiting_depth` is what that may add, and adds without being asked again.
+        """
+        self._check_size(update, document_bytes, state)
+        if update.depth or self._deep:
+            self._check_depth(update, waiting_depth, state)
+
+    def _check_size(self, update: Update, document_bytes: int, state: StateVector) -> None:
         limits = self._limits
-        if size_bytes > limits.document_bytes:
+        if document_bytes > limits.document_bytes:
             raise InvalidUpdate(
                 RefusalReason.TOO_LARGE, f"the document would grow over {limits.document_bytes} bytes"
             )
@@ -63,10 +60,10 @@ class Growth:
                     RefusalReason.TOO_LARGE, f"the document has {limits.document_clients} client ids already"
                 )
 
-    def _check_depth(self, update: Update, state: StateVector) -> None:
+    def _check_depth(self, update: Update, waiting: int, state: StateVector) -> None:
         if self._deep and any(self._names_deep(run, state) for run in update.structs):
             raise InvalidUpdate(RefusalReason.TOO_LARGE, "a new struct stands in a type that lies too deep")
-        unaudited = self.unaudited_depth + update.depth
+        unaudited = self.unaudited_depth + waiting + update.depth
         if self._base_depth + unaudited > self._limits.document_depth:
             raise InvalidUpdate(RefusalReason.TOO_LARGE, "too many types lie in each other")
         if unaudited > self._limits.unaudited_depth and self.unaudited_depth:

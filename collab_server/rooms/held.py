@@ -23,8 +23,8 @@ def held_size(update_bytes: int, runs: int) -> int:
 
 @dataclass(slots=True)
 class HeldPart:
-    """What one update left waiting. `offset` names its row in the journal; `expires_at` is None while its
-    session lives."""
+    """What one update left waiting. `offset` names its row in the journal; `depth` is that of the update;
+    `expires_at` is None while its session lives."""
 
     offset: int
     user: str
@@ -33,6 +33,7 @@ class HeldPart:
     size_bytes: int
     #: Per client the least clock at which it is worth to try again.
     waits_for: StateVector
+    depth: int
     expires_at: float | None = None
 
 
@@ -44,6 +45,8 @@ class HeldParts:
         self._parts: dict[int, HeldPart] = {}
         self._next_offset = head + 1
         self.size_bytes = 0
+        #: The depths of all parts: at most so many of their types lie in each other.
+        self.depth = 0
 
     def __len__(self) -> int:
         return len(self._parts)
@@ -59,11 +62,13 @@ class HeldParts:
     def add(self, part: HeldPart) -> None:
         self._parts[part.offset] = part
         self.size_bytes += part.size_bytes
+        self.depth += part.depth
         self._count(part, len(part.structs))
 
     def remove(self, part: HeldPart) -> None:
         del self._parts[part.offset]
         self.size_bytes -= part.size_bytes
+        self.depth -= part.depth
         self._count(part, -len(part.structs))
 
     def shrink(self, part: HeldPart, structs: Sequence[Run], waits_for: StateVector) -> None:

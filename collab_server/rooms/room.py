@@ -133,7 +133,7 @@ class Room:
     ) -> None:
         """Take a journaled waiting part back; what has become known since leaves it at once."""
         size = held_size(size_bytes, len(update.structs))
-        part = HeldPart(offset, user, None, update.structs, size, {}, expires_at)
+        part = HeldPart(offset, user, None, update.structs, size, {}, update.depth, expires_at)
         self._held.add(part)
         self._release_from(self._try(part, now), now)
 
@@ -158,7 +158,7 @@ class Room:
             if ask:
                 return Outcome(changed=True, ask=ask)
             return _CHANGED if changed else _NOTHING_NEW
-        dropped = self._hold(member, accepted.held)
+        dropped = self._hold(member, accepted.held, update.depth)
         if accepted.dropped_deletes or dropped:
             member.dropped = True
             self._droppers.add(member)
@@ -169,7 +169,10 @@ class Room:
     def check(self, update: Update, size_bytes: int) -> None:
         """What `receive` raises, without anything being received."""
         self._growth.check(
-            update, size_bytes=size_bytes, document_bytes=self.document_bytes, state=self._index.state
+            update,
+            document_bytes=self.document_bytes + self._held.size_bytes + size_bytes,
+            waiting_depth=self._held.depth,
+            state=self._index.state,
         )
 
     def delete(self, ranges: Sequence[ClockRange], *, now: float) -> None:
@@ -184,8 +187,8 @@ class Room:
         state = self._index.state
         return [member for member in self._droppers if member.ask_again(state)]
 
-    def _hold(self, member: Member, structs: Sequence[Run]) -> int:
-        """Let structs wait; how many could not."""
+    def _hold(self, member: Member, structs: Sequence[Run], depth: int) -> int:
+        """Let structs of an update of such a depth wait; how many could not."""
         if not structs:
             return 0
         update = encode_structs(structs)
@@ -194,7 +197,7 @@ class Room:
             return len(structs)
         offset = self._held.next_offset()
         user = member.identity.user
-        self._held.add(HeldPart(offset, user, member, structs, size, self._waits(structs)))
+        self._held.add(HeldPart(offset, user, member, structs, size, self._waits(structs), depth))
         self._new_held.append(HeldRow(offset, update, {user: {struct.client for struct in structs}}))
         return 0
 
@@ -208,7 +211,8 @@ class Room:
         """Offer a waiting part to the index again; the clients that advanced."""
         accepted = self._index.integrate(Update(part.structs, ()))
         if accepted.runs:
-            self._growth.add(accepted.runs)
+            # All of it each time: after an audit the rest of a part can add as much again.
+            self._growth.unaudited_depth += part.depth
             self._pending.add(accepted, author=part.owner, user=part.user, now=now)
         if accepted.held:
             self._held.shrink(part, accepted.held, self._waits(accepted.held))

@@ -8,8 +8,13 @@ no session.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 
 from collab_server.runtime.connection import Frame
+
+
+#: Over a minute of a class. They are all sent in one turn of the loop: a few milliseconds.
+MOST_DELTAS = 2_000
 
 
 class MissedDeltas:
@@ -20,17 +25,17 @@ class MissedDeltas:
         self._frames: deque[Frame] = deque()
 
     def add(self, frame: Frame, *, max_bytes: int) -> None:
-        """Keep the delta that made the newest version; the oldest go that are over the bound."""
+        """Keep the delta that made the newest version; the oldest go that are over a bound."""
         self._frames.append(frame)
         self.size_bytes += len(frame)
-        while self.size_bytes > max_bytes:
+        while self.size_bytes > max_bytes or len(self._frames) > MOST_DELTAS:
             self.size_bytes -= len(self._frames.popleft())
 
     def latest(self, count: int) -> list[Frame] | None:
         """The last `count` deltas; None if not all of them were kept."""
         if count > len(self._frames):
             return None
-        return [self._frames[index] for index in range(len(self._frames) - count, len(self._frames))]
+        return list(islice(self._frames, len(self._frames) - count, None))
 
     def clear(self) -> None:
         self._frames.clear()

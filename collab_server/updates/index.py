@@ -94,10 +94,6 @@ class Index:
                 return other, end
         return None
 
-    def ready(self, run: Run) -> bool:
-        """Whether `integrate` would take something of this run, or finds it known."""
-        return self.missing(run) is None
-
     def _take_runs(self, runs: Sequence[Run]) -> tuple[Sequence[Run], Sequence[Run]]:
         """New runs, and those that wait."""
         state = self.state

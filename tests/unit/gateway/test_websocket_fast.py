@@ -113,16 +113,20 @@ class TestMessages:
     @pytest.mark.parametrize(
         ("data", "code"),
         [
-            (b"\xc2\x80\0\0\0\0", 1002),  # a reserved bit
+            (b"\xc2\x80\0\0\0\0", 1002),
             (b"\xa2\x80\0\0\0\0", 1002),
             (b"\x92\x80\0\0\0\0", 1002),
-            (b"\x82\x01a", 1002),  # not masked
-            (client_frame(0, b"a"), 1002),  # continues nothing
+            (b"\x82\x01a", 1002),
+            (client_frame(0, b"a"), 1002),
             (client_frame(2, b"a", fin=False) + client_frame(2, b"b"), 1002),
-            (client_frame(8, b"\x03\xed"), 1002),  # close code 1005
+            (client_frame(8, b"\x03\xed"), 1002),
             (client_frame(8, b"\x03\xe8\xff"), 1007),
         ],
-    )
+        ids=[
+            "reserved bit 1", "reserved bit 2", "reserved bit 3", "not masked", "continues nothing",
+            "a second beginning", "close code 1005", "a reason that is no UTF-8",
+        ],
+    )  # fmt: skip
     async def test_violations_close_after_what_came_before(
         self, gateway: Gateway, data: bytes, code: int
     ) -> None:
@@ -271,7 +275,9 @@ class TestPings:
 
 class TestLastReceived:
     @pytest.mark.parametrize(
-        "data", [client_frame(10, b""), client_frame(2, b"a"), b"\x82", client_frame(9, b"")]
+        "data",
+        [client_frame(10, b""), client_frame(2, b"a"), b"\x82", client_frame(9, b"")],
+        ids=["pong", "message", "half a head", "ping"],
     )
     async def test_any_bytes_count(self, gateway: Gateway, data: bytes) -> None:
         peer, session = await gateway.open()

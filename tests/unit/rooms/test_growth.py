@@ -116,3 +116,53 @@ def test_a_room_that_is_opened_counts_its_tail() -> None:
     for clock in range(20):
         room.restore_delta(clock + 1, scan(nested(clock)))
     assert room.unaudited_depth == 20
+
+
+def chain(first: int, count: int) -> bytes:
+    """So many maps, each in the one of the clock before."""
+    maps = [
+        item(TYPE, uint(1), parent=(1, clock - 1) if clock else None, key="m")
+        for clock in range(first, first + count)
+    ]
+    return update(section(1, first, *maps))
+
+
+def test_what_waits_counts_before_it_goes() -> None:
+    """Story: somebody sends the end of a chain of types first, part by part. Nothing of it is in the document
+    until its beginning comes, and then all of it is, without being asked again."""
+    room = Room(LIMITS)
+    for first in (40, 70):
+        receive(room, chain(first, 30))
+    assert room.unaudited_depth == 0
+    with pytest.raises(InvalidUpdate, match="too many types"):
+        receive(room, chain(100, 41))
+    receive(room, chain(0, 40))
+    assert room.unaudited_depth == 100
+    with pytest.raises(InvalidUpdate, match="too many types"):
+        receive(room, nested(100))
+
+
+def test_what_waits_counts_after_a_restart_too() -> None:
+    room = Room(LIMITS)
+    late = chain(40, 60)
+    room.restore_held(1, scan(late), user="u", size_bytes=len(late), now=0.0, expires_at=60.0)
+    with pytest.raises(InvalidUpdate, match="too many types"):
+        receive(room, chain(0, 41))
+    receive(room, chain(0, 40))
+    assert room.unaudited_depth == 100
+
+
+def test_what_was_given_up_counts_no_more() -> None:
+    room = Room(LIMITS)
+    late = chain(40, 60)
+    room.restore_held(1, scan(late), user="u", size_bytes=len(late), now=0.0, expires_at=60.0)
+    room.expire(61.0)
+    receive(room, chain(0, 90))
+    assert room.unaudited_depth == 90
+
+
+def test_what_waits_counts_in_the_size() -> None:
+    room = Room(RoomLimits(document_bytes=1_000))
+    receive(room, one(string("x" * 600), clock=5))
+    with pytest.raises(InvalidUpdate, match="would grow over 1000 bytes"):
+        receive(room, one(string("x" * 300), client=2))

@@ -211,7 +211,7 @@ def test_dropped_deletions_are_asked_for_again_once_what_they_name_has_come() ->
 def test_what_waits_is_tried_again_only_when_its_clock_has_come() -> None:
     """Story: a client's every edit tried everything again that waited for its far later clocks."""
     held = HeldParts(1000, head=0)
-    part = HeldPart(1, "u", None, (), 0, {1: 6, 2: 3})
+    part = HeldPart(1, "u", None, (), 0, {1: 6, 2: 3}, 0)
     held.add(part)
     assert list(held.waiting_for({1}, {1: 5, 2: 3})) == []
     assert list(held.waiting_for({1, 2}, {1: 5, 2: 3})) == [part]
