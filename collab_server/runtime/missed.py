@@ -12,7 +12,6 @@ from itertools import islice
 
 from collab_server.runtime.connection import Frame
 
-
 #: Over a minute of a class. They are all sent in one turn of the loop: a few milliseconds.
 MOST_DELTAS = 2_000
 

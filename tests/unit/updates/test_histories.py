@@ -39,7 +39,7 @@ class Server:
     def receive(self, data: bytes) -> None:
         accepted = self._take(scan(data))
         self.dropped_deletes |= accepted.dropped_deletes
-        while ready := [run for run in self.held if self.index.ready(run)]:
+        while ready := [run for run in self.held if self.index.missing(run) is None]:
             self.held = [run for run in self.held if run not in ready]
             self._take(scan(encode_structs(ready)))
 
