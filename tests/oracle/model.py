@@ -28,7 +28,7 @@ class Document:
     def take(self, update: Update) -> Delta:
         """The same for an update that was scanned."""
         delta = self._take(update)
-        while any(map(self.index.ready, self.held)):
+        while any(self.index.missing(run) is None for run in self.held):
             held, self.held = self.held, []
             late = self._take(Update(held, ()))
             self.released += late.runs
