@@ -144,7 +144,8 @@ class Outgoing:
                 self.send_large(wire)
             else:
                 self.write(wire)
-        if self._large is None and self.handler is not None and self._is_open:
+        # What was written just now can have filled the transport: then `resume` tells it.
+        if self._large is None and not self._is_full and self.handler is not None and self._is_open:
             self.handler.writing_resumed()
 
     # --- pings of the remote, answered together ---
