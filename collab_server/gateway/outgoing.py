@@ -117,22 +117,21 @@ class Outgoing:
             self._is_asking = True
             self._turns.ask(self)
 
-    def write_some(self) -> int:
+    def write_some(self) -> int | None:
         """Implements `large_turns.LargeWriter`."""
         large = self._large
         # Until the transport says that it is full: only then does it say when there is room again.
-        if large is not None and not self._is_full:
-            header, payload = next(large, (b"", b""))
-            if header:
-                self._transport.write(header)
-                self._transport.write(payload)
-                return len(payload)
-        else:
-            large = None
+        if large is None or self._is_full:
+            self._is_asking = False
+            return 0
+        header, payload = next(large, (b"", b""))
+        if header:
+            self._transport.write(header)
+            self._transport.write(payload)
+            return len(payload)
         self._is_asking = False
-        if large is not None:
-            self._end_large(large)
-        return 0
+        self._end_large(large)
+        return None
 
     def _end_large(self, large: Fragmented) -> None:
         self._large = None
