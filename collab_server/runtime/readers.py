@@ -308,4 +308,4 @@ def _own_bytes(message: Frame | LargeMessage) -> int:
     """What a message takes beside the base's bytes in it."""
     if isinstance(message, Frame):
         return len(message)
-    return sum([len(piece) for piece in message.pieces if isinstance(piece, bytes)])
+    return message.joined_bytes + sum([len(piece) for piece in message.pieces if isinstance(piece, bytes)])
