@@ -70,7 +70,14 @@ class Entrance:
             on_end=self._ended,
         )
         self.sessions[session] = _origin(request)
-        if not self._admit_at_once(session, request):
+        try:
+            is_in = self._admit_at_once(session, request)
+        except Exception:
+            # The connection is ended by the gateway, which never comes to know the session.
+            session.send_away(CloseReason.INTERNAL)
+            session.disconnected(None)
+            raise
+        if not is_in:
             connection.pause_reading()
             self._tasks.start(self._admit(session, request), name=f"admit {session.id}")
         return session
@@ -108,6 +115,11 @@ class Entrance:
             session.refuse(CloseReason.TRY_AGAIN, str(error))
         except TimeoutError:
             session.refuse(CloseReason.TIMEOUT, "The room did not open in time.")
+        except (Exception, asyncio.CancelledError):
+            # Nobody else ends a session that is joining: it would keep its place, unread, for ever.
+            session.refuse(CloseReason.INTERNAL, CloseReason.INTERNAL.text)
+            session.close(CloseReason.INTERNAL)
+            raise
 
     async def _lead_in(self, session: Session, request: UpgradeRequest) -> None:
         await self._serve_penalty(request)

@@ -17,8 +17,11 @@ TURN_BYTES = 512 * 1024
 class LargeWriter(Protocol):
     """A connection with a large message under way."""
 
-    def write_some(self) -> int:
-        """Write one fragment; its bytes, or 0 if there is none now: then `LargeTurns.ask` is due later."""
+    def write_some(self) -> int | None:
+        """Write one fragment; its bytes, or 0 if it cannot now, or None if its message has ended.
+
+        After both of the latter `LargeTurns.ask` is due before the next.
+        """
 
 
 class LargeTurns:
@@ -43,6 +46,9 @@ class LargeTurns:
             while self._asking and left > 0:
                 writer = self._asking.popleft()
                 written = writer.write_some()
+                if written is None:
+                    # What followed the message, a merged delta and all deletions, can be as much as a turn.
+                    break
                 if written:
                     left -= written
                     self._asking.append(writer)

@@ -117,22 +117,21 @@ class Outgoing:
             self._is_asking = True
             self._turns.ask(self)
 
-    def write_some(self) -> int:
+    def write_some(self) -> int | None:
         """Implements `large_turns.LargeWriter`."""
         large = self._large
         # Until the transport says that it is full: only then does it say when there is room again.
-        if large is not None and not self._is_full:
-            header, payload = next(large, (b"", b""))
-            if header:
-                self._transport.write(header)
-                self._transport.write(payload)
-                return len(payload)
-        else:
-            large = None
+        if large is None or self._is_full:
+            self._is_asking = False
+            return 0
+        header, payload = next(large, (b"", b""))
+        if header:
+            self._transport.write(header)
+            self._transport.write(payload)
+            return len(payload)
         self._is_asking = False
-        if large is not None:
-            self._end_large(large)
-        return 0
+        self._end_large(large)
+        return None
 
     def _end_large(self, large: Fragmented) -> None:
         self._large = None
@@ -144,7 +143,8 @@ class Outgoing:
                 self.send_large(wire)
             else:
                 self.write(wire)
-        if self._large is None and self.handler is not None and self._is_open:
+        # What was written just now can have filled the transport: then `resume` tells it.
+        if self._large is None and not self._is_full and self.handler is not None and self._is_open:
             self.handler.writing_resumed()
 
     # --- pings of the remote, answered together ---

@@ -44,7 +44,7 @@ class AsgiConnection:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._handler: MessageHandler | None = None
-        self._queue: deque[Frame] = deque()
+        self._queue: deque[Frame | LargeMessage] = deque()
         self._queued_bytes = 0
         self._is_full = False
         self._to_write = asyncio.Event()
@@ -87,20 +87,23 @@ class AsgiConnection:
     # --- writing ---
 
     def send(self, frame: Frame) -> None:
-        if not self._is_open:
-            return
-        self._queue.append(frame)
-        self._queued_bytes += len(frame)
-        self._to_write.set()
-        self._check_full()
+        self._put(frame)
 
     def send_pair(self, first: Frame, second: Frame) -> None:
-        self.send(first)
-        self.send(second)
+        self._put(first)
+        self._put(second)
 
     def send_large(self, message: LargeMessage) -> None:
-        # ASGI has no fragments: the message is joined, and large enough to fill the queue at once.
-        self.send(Frame(b"".join(message.pieces)))
+        # ASGI has no fragments: the writer joins it. It is large enough to fill the queue at once.
+        self._put(message)
+
+    def _put(self, message: Frame | LargeMessage) -> None:
+        if not self._is_open:
+            return
+        self._queue.append(message)
+        self._queued_bytes += len(message)
+        self._to_write.set()
+        self._check_full()
 
     def ping(self) -> bool:
         """ASGI has no pings, and the server's own are not seen."""
@@ -127,9 +130,10 @@ class AsgiConnection:
 
     async def _write_queue(self) -> None:
         while self._queue:
-            frame = self._queue.popleft()
-            await self._send({"type": "websocket.send", "bytes": frame.payload})
-            self._queued_bytes -= len(frame)
+            message = self._queue.popleft()
+            payload = message.payload if isinstance(message, Frame) else await message.joined()
+            await self._send({"type": "websocket.send", "bytes": payload})
+            self._queued_bytes -= len(message)
             self._check_drained()
 
     def _check_full(self) -> None:

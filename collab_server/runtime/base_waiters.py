@@ -19,6 +19,7 @@ from collab_server.observability.log import get_logger
 from collab_server.protocol.close_codes import CloseReason
 from collab_server.rooms.room import Room
 from collab_server.runtime.base_cache import BaseCache
+from collab_server.runtime.slices import Slices
 from collab_server.runtime.tasks import TaskOwner
 from collab_server.types import RoomKey, StateVector
 from collab_server.updates import Base
@@ -103,8 +104,7 @@ class BaseWaiters:
                             self._give_up(error)
                         continue  # else a newer one has taken its place meanwhile
                 await self._prepare()
-                if stored is self.stored and (base is not None or not self._somebody_needs_base()):
-                    self._go_on(base)
+                await self._go_on(stored, base)
         finally:
             self._loading = False
 
@@ -119,12 +119,31 @@ class BaseWaiters:
             # What came meanwhile is in the answer too.
             self._flush()
 
-    def _go_on(self, base: Base | None) -> None:
-        waiting, self._waiting = self._waiting, {}
-        for (session, _), (_, then) in waiting.items():
-            # Whoever came first may have made others leave.
-            if not session.closing:
-                then(session, base)
+    async def _go_on(self, stored: StoredBase | None, base: Base | None) -> None:
+        """One after the other, with the loop for others in between: an answer can take milliseconds, and
+        after a restart a whole school waits for one.
+        """
+        slices = Slices()
+        while self._waiting and stored is self.stored:
+            who, (state_vector, then) = next(iter(self._waiting.items()))
+            if base is None and self._room.needs_base(state_vector):
+                return
+            del self._waiting[who]
+            self._tell(who[0], then, base)
+            await slices.pause()
+            await self._prepare()
+
+    @staticmethod
+    def _tell(session: Session, then: Then, base: Base | None) -> None:
+        # Whoever came first may have made others leave.
+        if session.closing:
+            return
+        try:
+            then(session, base)
+        except Exception:  # noqa: BLE001
+            # A mistake with one session must not leave all others without an answer.
+            _log.exception(Event.TASK_FAILED, task="answer", session=session.id)
+            session.close(CloseReason.INTERNAL)
 
     def _give_up(self, error: Exception) -> None:
         _log.error(Event.BASE_UNREADABLE, room=str(self._key), error=str(error))

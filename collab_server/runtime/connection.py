@@ -6,6 +6,7 @@ implements `MessageHandler`. Neither knows more of the other than what stands he
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -45,17 +46,52 @@ def frame_header(size: int) -> bytes:
 LARGE_BYTES = 1 << 20
 
 
+#: Joining holds the interpreter where pieces are views; between parts of this size others get it.
+_PART_BYTES = 1 << 19
+
+
 class LargeMessage:
     """A WebSocket message in pieces that are shared by many; `pieces` are not to be changed."""
 
-    __slots__ = ("pieces", "size_bytes")
+    __slots__ = ("_joined", "_joining", "pieces", "size_bytes")
 
     def __init__(self, pieces: Sequence[bytes | memoryview]) -> None:
         self.pieces = pieces
         self.size_bytes = sum([len(piece) for piece in pieces])
+        self._joined: bytes | None = None
+        self._joining = asyncio.Lock()
 
     def __len__(self) -> int:
         return self.size_bytes
+
+    @property
+    def joined_bytes(self) -> int:
+        """What `joined` keeps in memory."""
+        return 0 if self._joined is None else self.size_bytes
+
+    async def joined(self) -> bytes:
+        """All of it in one: joined once, off the loop, for all who send it, and kept as long as the message.
+
+        Safe to cancel; whoever waits as well goes on.
+        """
+        async with self._joining:
+            if self._joined is None:
+                self._joined = await asyncio.to_thread(_join, self.pieces)
+            return self._joined
+
+
+def _join(pieces: Sequence[bytes | memoryview]) -> bytes:
+    parts: list[bytes] = []
+    waiting: list[bytes | memoryview] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _PART_BYTES:
+            parts.append(b"".join(waiting))
+            waiting, size = [], 0
+    # Of bytes alone, and over a megabyte, `join` lets others run.
+    return b"".join([*parts, b"".join(waiting)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,8 @@ class Intake:
             session.close(CloseReason.TRY_AGAIN, "The server cannot check so large an update right now.")
         elif isinstance(result, InvalidUpdate):
             session.refuse_update(result)
-            self.unblock()
+            if not session.closing:
+                self.unblock()
         else:
             update = self._scanner.leave_out_known(result, body, session.room.room.deletes)
             self._parked = update, len(body), step_2

@@ -47,6 +47,15 @@ class _Full:
     tail_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """What brings those at a place up to a version."""
+
+    place: _Place
+    version: int
+    message: Frame | LargeMessage
+
+
 class Readers:
     """Sends the document to the sessions of one room. `stored` is the base that the room's tail follows
     on.
@@ -75,6 +84,8 @@ class Readers:
         self._place: _Place | None = None
         self._missed = MissedDeltas()
         self._full: _Full | None = None
+        #: Kept while somebody is at its place: those who joined together catch up from there together.
+        self._merged: _Merged | None = None
 
     def __len__(self) -> int:
         """How many are at the head."""
@@ -103,14 +114,11 @@ class Readers:
 
     @property
     def answer_bytes(self) -> int:
-        """Memory that the shared step 2 takes, beside the base's own bytes in it, and the missed deltas."""
-        missed = self._missed.size_bytes
-        if self._full is None:
-            return missed
-        answer = self._full.message
-        if isinstance(answer, Frame):
-            return missed + len(answer)
-        return missed + sum([len(piece) for piece in answer.pieces if isinstance(piece, bytes)])
+        """Memory that the answers which are shared take, beside the base's own bytes in them, and the
+        missed deltas.
+        """
+        shared = [kept.message for kept in (self._full, self._merged) if kept is not None]
+        return self._missed.size_bytes + sum([_own_bytes(message) for message in shared])
 
     def remove(self, session: Session) -> None:
         self._at_head.pop(session, None)
@@ -121,6 +129,7 @@ class Readers:
         """Nobody is to be sent anything more."""
         self._at_head.clear()
         self._behind.clear()
+        self._merged = None
         self._missed.clear()
         self._waiters.clear()
 
@@ -176,7 +185,7 @@ class Readers:
     def rebase(self, stored: StoredBase) -> None:
         """The room's tail follows on another base from now on."""
         self._waiters.stored = stored
-        self._full = None
+        self._full = self._merged = None
         self._forget_missed()
 
     def forget_full(self) -> None:
@@ -216,10 +225,17 @@ class Readers:
 
     def _catch_up(self, session: Session, base: Base | None) -> None:
         """By one merged delta."""
-        pieces = self._room.step_2(self._behind[session].state_vector, base)
+        message = self._merged_delta(self._behind[session], base)
         self._back_to_head(session)
-        session.send_any(_message(messages.update_head, pieces))
+        session.send_any(message)
         self._send_presence(session)
+
+    def _merged_delta(self, place: _Place, base: Base | None) -> Frame | LargeMessage:
+        merged, version = self._merged, self._room.version
+        if merged is None or merged.place is not place or merged.version != version:
+            pieces = self._room.step_2(place.state_vector, base)
+            merged = self._merged = _Merged(place, version, _message(messages.update_head, pieces))
+        return merged.message
 
     def _back_to_head(self, session: Session) -> None:
         """Before anything is written: what fills the buffer takes the session off again."""
@@ -227,8 +243,11 @@ class Readers:
         self._at_head[session] = session.connection
 
     def _no_longer_behind(self, session: Session) -> None:
-        if self._behind.pop(session, None) is not None:
-            self._forget_missed()
+        if self._behind.pop(session, None) is None:
+            return
+        if self._merged is not None and self._merged.place not in self._behind.values():
+            self._merged = None
+        self._forget_missed()
 
     def _has_large_answer(self) -> bool:
         """One that a joiner may get when it is no longer new, and catch up from there."""
@@ -283,3 +302,10 @@ def _message(head: Callable[[int], bytes], pieces: Pieces) -> Frame | LargeMessa
     size = sum([len(piece) for piece in pieces])
     pieces.insert(0, head(size))
     return LargeMessage(pieces) if size > LARGE_BYTES else Frame(b"".join(pieces))
+
+
+def _own_bytes(message: Frame | LargeMessage) -> int:
+    """What a message takes beside the base's bytes in it."""
+    if isinstance(message, Frame):
+        return len(message)
+    return message.joined_bytes + sum([len(piece) for piece in message.pieces if isinstance(piece, bytes)])

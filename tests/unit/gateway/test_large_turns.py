@@ -19,10 +19,10 @@ class Writer:
         self.log = log
         self.done = asyncio.Event()
 
-    def write_some(self) -> int:
+    def write_some(self) -> int | None:
         if not self.left:
             self.done.set()
-            return 0
+            return None
         self.left -= 1
         self.log.append(self)
         return _FRAGMENT
@@ -62,9 +62,36 @@ async def test_who_has_nothing_may_ask_again() -> None:
     assert log == [writer, writer]
 
 
+async def test_no_turn_ends_more_than_one_message() -> None:
+    """Story: joiners in lockstep came to their ends one after the other, and what each had missed meanwhile
+    was put together in the same turn of the loop.
+    """
+    turns, log = LargeTurns(asyncio.get_running_loop()), list[Writer]()
+    writers = [Writer(0, log) for _ in range(50)]
+    for writer in writers:
+        turns.ask(writer)
+    for ended in range(1, 51):
+        await asyncio.sleep(0)
+        assert sum(writer.done.is_set() for writer in writers) == ended
+
+
+async def test_who_cannot_write_costs_nobody_a_turn() -> None:
+    class Full(Writer):
+        def write_some(self) -> int | None:
+            self.done.set()
+            return 0
+
+    turns, log = LargeTurns(asyncio.get_running_loop()), list[Writer]()
+    full = [Full(1, log) for _ in range(50)]
+    for writer in full:
+        turns.ask(writer)
+    await asyncio.sleep(0)
+    assert all(writer.done.is_set() for writer in full)
+
+
 async def test_a_mistake_of_one_does_not_end_the_turns_of_others() -> None:
     class Broken(Writer):
-        def write_some(self) -> int:
+        def write_some(self) -> int | None:
             raise RuntimeError("a mistake")
 
     loop = asyncio.get_running_loop()

@@ -98,6 +98,28 @@ async def test_a_large_message_waits_while_the_transport_is_full(transport: Tran
     assert handler.told == ["paused", "resumed"], "once for the whole message"
 
 
+async def test_what_follows_a_large_message_can_fill_the_transport(transport: Transport) -> None:
+    """Story: a snapshot of presence behind a step 2 filled the buffer of one who read nothing. It was told
+    that there was room again, never counted as stalled, and its buffer grew without bound.
+    """
+    handler = Handler()
+    out = await outgoing(transport, handler)
+    out.send_large(LargeMessage([b"x" * MEGABYTE]))
+    out.write(b"a" * 2 * MEGABYTE)
+
+    def write_and_fill(data: bytes) -> None:
+        transport.written.append(bytes(data))
+        if transport.written[-1].startswith(b"a"):
+            out.pause()  # uvloop says so within the write
+
+    transport.write = write_and_fill  # type: ignore[method-assign]
+    await turns_of_the_loop(10)
+    assert transport.written[-1].startswith(b"a")
+    assert handler.told == ["paused", "paused"]
+    out.resume()
+    assert handler.told == ["paused", "paused", "resumed"]
+
+
 async def test_a_full_transport_is_told(transport: Transport) -> None:
     handler = Handler()
     out = await outgoing(transport, handler)

@@ -10,7 +10,7 @@ import pytest
 
 from collab_server.gateway.settings import GatewaySettings
 from collab_server.gateway.websocket_asgi import AsgiConnection
-from collab_server.runtime.connection import Connection, Frame, UpgradeRequest
+from collab_server.runtime.connection import Connection, Frame, LargeMessage, UpgradeRequest
 from tests.support.waiting import PATIENCE, Changes
 from tests.unit.gateway.wiring import Logged, Recorder
 
@@ -171,6 +171,33 @@ class TestWriting:
         one.connection.send(Frame(b"x" * 200))
         await one.remote.until_sent(2)
         assert one.remote.payloads[1] == b"after"
+        await one.remote.leave()
+        await one.end()
+
+    async def test_all_who_are_sent_a_large_message_share_its_bytes(self) -> None:
+        """Story: fifty joiners each joined 50 MB on the loop, and held it until it was read."""
+        calls = [await call(write_high_bytes=1000, write_low_bytes=300) for _ in range(3)]
+        message = LargeMessage([b"x" * 1500, memoryview(b"y" * 500)])
+        for one in calls:
+            one.connection.send_large(message)
+            one.connection.send(Frame(b"after"))
+            assert one.connection.buffered > 2000
+            assert one.session.writing == ["paused"]
+        for one in calls:
+            await one.remote.until_sent(2)
+            await one.session.until(lambda me: me.writing == ["paused", "resumed"])
+            assert one.connection.buffered == 0
+            assert one.remote.payloads == [b"x" * 1500 + b"y" * 500, b"after"]
+            assert one.remote.payloads[0] is calls[0].remote.payloads[0]
+            await one.remote.leave()
+            await one.end()
+
+    async def test_a_large_message_before_a_close_is_written(self) -> None:
+        one = await call()
+        one.connection.send_large(LargeMessage([b"x" * 2000]))
+        one.connection.close(1000)
+        await one.remote.until_sent(2)
+        assert one.remote.payloads == [b"x" * 2000]
         await one.remote.leave()
         await one.end()
 

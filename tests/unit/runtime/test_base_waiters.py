@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -42,11 +43,13 @@ class Cache:
 
 
 class Session:
+    id = "s"
+
     def __init__(self) -> None:
         self.closing = False
         self.closed: CloseReason | None = None
 
-    def close(self, reason: CloseReason, _: str) -> None:
+    def close(self, reason: CloseReason, _: str = "") -> None:
         self.closing, self.closed = True, reason
 
 
@@ -153,3 +156,70 @@ async def test_one_who_left_because_of_another_is_not_told(scene: SimpleNamespac
     scene.cache.gates[1].set()
     await turns()
     assert scene.told == []
+
+
+async def test_others_get_the_loop_between_long_answers(scene: SimpleNamespace) -> None:
+    """Story: three hundred who came back after a restart were all answered in one step of the loop."""
+    turn, told_in = 0, list[int]()
+
+    def answer_slowly(*_: object) -> None:
+        told_in.append(turn)
+        until = time.monotonic() + 0.01
+        while time.monotonic() < until:
+            pass
+
+    for _ in range(4):
+        scene.waiters.ask((Session(), False), BEFORE, answer_slowly)
+    scene.cache.gates[1].set()
+    for turn in range(20):  # noqa: B007 - read above
+        await asyncio.sleep(0)
+    assert len(told_in) == len(set(told_in)) == 4
+
+
+async def test_a_base_that_was_overtaken_between_two_answers(scene: SimpleNamespace) -> None:
+    first, second = Session(), Session()
+
+    def overtake(session: Session, base: object) -> None:
+        scene.told.append((session, base))
+        scene.waiters.stored = SECOND
+
+    scene.waiters.ask((first, False), BEFORE, overtake)
+    scene.ask(second, BEFORE)
+    scene.cache.gates[1].set()
+    await turns()
+    assert scene.told == [(first, "base 1")]
+    scene.cache.gates[2].set()
+    await turns()
+    assert scene.told == [(first, "base 1"), (second, "base 2")]
+
+
+async def test_one_who_needs_no_base_does_not_answer_for_one_who_does(scene: SimpleNamespace) -> None:
+    """Whoever asks between two answers may need what those before it did not."""
+    scene.room.steps, later = 3, Session()
+
+    def let_another_ask(session: Session, base: object) -> None:
+        scene.told.append((session, base))
+        scene.ask(later, BEFORE)
+
+    first = Session()
+    scene.waiters.ask((first, False), PAST, let_another_ask)
+    await turns()
+    assert scene.told == [(first, None)]
+    scene.cache.gates[1].set()
+    await turns()
+    assert scene.told == [(first, None), (later, "base 1")]
+
+
+async def test_a_mistake_with_one_ends_its_session_alone(scene: SimpleNamespace) -> None:
+    broken, other = Session(), Session()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    scene.waiters.ask((broken, False), BEFORE, fail)
+    scene.ask(other, BEFORE)
+    scene.cache.gates[1].set()
+    await turns()
+    assert broken.closed is CloseReason.INTERNAL
+    assert scene.told == [(other, "base 1")]
+    assert len(scene.waiters) == 0

@@ -88,6 +88,9 @@ async def test_a_bad_one_ends_its_session_alone(world: World) -> None:
     await until(lambda: ann.connection.closed is not None)
     assert ann.connection.closed[0] == 4400
     assert ben.connection.closed is None
+    received = world.metrics.frames_received
+    ann.say(messages.encode_update(ann.doc.get_update()))
+    assert world.metrics.frames_received == received, "nothing more is taken from it"
 
 
 async def test_one_that_kills_workers_is_refused_and_told(world: World) -> None:

@@ -137,6 +137,37 @@ async def test_those_who_fall_behind_at_one_version_share_its_state_vector(world
     assert readers_of(ann).index_bytes == 2 * of_one
 
 
+async def test_those_who_missed_the_same_share_one_merged_delta(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, *others = [await world.synced() for _ in range(5)]
+    room, made = ann.session.room.room, []
+    step_2 = room.step_2
+
+    def count(state_vector: StateVector, base: Base | None = None) -> Pieces:
+        made.append(room.version)
+        return step_2(state_vector, base)
+
+    monkeypatch.setattr(room, "step_2", count)
+    for other in others:
+        other.session.writing_paused()
+    ann.write("x")
+    ann.session.room.flush()
+    others[0].session.writing_resumed()
+    others[1].session.writing_resumed()
+    assert len(made) == 1
+    assert readers_of(ann).answer_bytes > 0
+    ann.write("y")
+    others[2].session.writing_resumed()
+    assert len(made) == 2, "there is more to be sent now"
+    others[3].session.writing_resumed()
+    assert len(made) == 2
+    assert kept_bytes(ann) == 0, "nobody is left who could be sent it"
+    for other in others:
+        other.heard()
+        assert str(other.text) == "xy"
+
+
 async def test_one_who_falls_behind_while_a_delta_is_written_has_that_delta(world: World) -> None:
     ann, ben = await world.synced(), await world.synced()
     write = ben.connection.send
