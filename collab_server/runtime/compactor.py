@@ -125,14 +125,23 @@ class Compactor:
             await asyncio.wait([running])
 
     def audit(self, runner: RoomRunner) -> None:
-        """Compact at once: somebody waits for it."""
-        if runner not in self._running:
+        """Compact at once: somebody waits for it. Within the pause after a failure they are told at once that
+        it fails: they may come back as often as they like, and there is one lane for all rooms.
+        """
+        if runner in self._running:
+            return
+        if self._may_try(runner.key):
             self._run_now(runner, self._attempt)
+        else:
+            runner.compacted(successfully=False)
 
     def _start(self, runner: RoomRunner) -> None:
-        _, not_before = self._failures.get(runner.key, (0, 0.0))
-        if runner not in self._running and asyncio.get_running_loop().time() >= not_before:
+        if runner not in self._running and self._may_try(runner.key):
             self._run_now(runner, self._in_turn)
+
+    def _may_try(self, key: RoomKey) -> bool:
+        _, not_before = self._failures.get(key, (0, 0.0))
+        return asyncio.get_running_loop().time() >= not_before
 
     async def _in_turn(self, runner: RoomRunner) -> None:
         """When a school's day ends a thousand rooms come at once; the queue of the workers is shorter."""

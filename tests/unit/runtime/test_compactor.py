@@ -297,3 +297,18 @@ async def test_without_an_audit_whoever_waits_for_it_is_sent_away() -> None:
     assert ann.connection.closed is None
     await world.tasks.close()
     world.registry.close()
+
+
+async def test_an_audit_that_failed_is_not_made_again_before_its_pause_ends() -> None:
+    """Story: who was sent away came back, sent the same, and kept the one worker of all rooms at it."""
+    world = await deep_world()
+    world.compact.failure = CompactionError("the worker died")
+    for _ in range(3):
+        ben = await world.synced()
+        for clock in range(25):
+            ben.say(nested_map(clock))
+        await until(lambda client=ben: client.connection.closed is not None)
+        assert ben.connection.closed[0] == 1013
+    assert world.compact.calls == 1
+    await world.tasks.close()
+    world.registry.close()
