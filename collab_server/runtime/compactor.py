@@ -24,6 +24,7 @@ from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.offenders import NotFound, Offender, Search
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.runtime.tasks import TaskOwner
+from collab_server.runtime.turns import Turns
 from collab_server.types import DOCUMENT_STREAM, RoomKey
 from collab_server.updates import BaseHead, Index
 
@@ -106,7 +107,7 @@ class Compactor:
         self._metrics = metrics
         self._tasks = tasks
         self._running: dict[RoomRunner, asyncio.Task[None]] = {}
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns: Turns[RoomRunner] = Turns(_AT_ONCE)
         #: Per room the failures in a row and the loop time before which it is not tried again.
         self._failures: dict[RoomKey, tuple[int, float]] = {}
 
@@ -129,8 +130,8 @@ class Compactor:
         it fails: they may come back as often as they like, and there is one lane for all rooms.
         """
         if runner in self._running:
-            return
-        if self._may_try(runner.key):
+            self._turns.hurry(runner)
+        elif self._may_try(runner.key):
             self._run_now(runner, self._attempt)
         else:
             runner.compacted(successfully=False)
@@ -145,7 +146,7 @@ class Compactor:
 
     async def _in_turn(self, runner: RoomRunner) -> None:
         """When a school's day ends a thousand rooms come at once; the queue of the workers is shorter."""
-        async with self._turns:
+        async with self._turns.of(runner):
             await self._attempt(runner)
 
     def _run_now(self, runner: RoomRunner, work: Callable[[RoomRunner], Awaitable[None]]) -> None:

@@ -260,8 +260,8 @@ def nested_map(clock: int) -> bytes:
     return messages.encode_update(one(item(TYPE, uint(1), parent=parent, key="m"), client=77, clock=clock))
 
 
-async def deep_world() -> World:
-    world = World(limits=RoomLimits(unaudited_depth=20, document_depth=60))
+async def deep_world(*, compact_at: int = 1 << 30) -> World:
+    world = World(compact_at=compact_at, limits=RoomLimits(unaudited_depth=20, document_depth=60))
     await world.journal.open()
     world.tasks.start(world.persister.run(), name="persister")
     return world
@@ -310,5 +310,27 @@ async def test_an_audit_that_failed_is_not_made_again_before_its_pause_ends() ->
         await until(lambda client=ben: client.connection.closed is not None)
         assert ben.connection.closed[0] == 1013
     assert world.compact.calls == 1
+    await world.tasks.close()
+    world.registry.close()
+
+
+async def test_an_audit_does_not_wait_for_the_turn_that_its_room_waits_for() -> None:
+    """Story: a room was in the queue of an evening when one of its clients had to wait for its audit."""
+    world = await deep_world(compact_at=100)
+    world.compact.gate.clear()
+    for number in range(8):
+        busy = await world.synced(b"/busy%d" % number)
+        busy.write("x" * 200)
+        await world.persister.saved()
+    ann, ben = await world.synced(), await world.synced()
+    ann.write("x" * 200)
+    await world.persister.saved()
+    await until(lambda: world.compact.calls == 8)
+    assert world.tasks.running(f"compact {KEY}")
+    for clock in range(25):
+        ben.say(nested_map(clock))
+    await until(lambda: world.compact.calls == 9)
+    world.compact.gate.set()
+    await until(lambda: ben.connection.reading)
     await world.tasks.close()
     world.registry.close()
