@@ -160,6 +160,10 @@ class Compactor:
             done = True
         except (CompactionError, StorageError, InvalidUpdate) as error:
             self._failed(runner.key, error)
+        except Exception as error:
+            # A mistake of ours: the task's end is logged, and it is not made again with each commit.
+            self._failed(runner.key, error)
+            raise
         finally:
             del self._running[runner]
             runner.compacted(successfully=done)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from collab_storage import StreamKey, UnavailableError
 from pycrdt import Text
+from structlog.testing import capture_logs
 
 from collab_server.protocol import messages
 from collab_server.rooms.limits import RoomLimits
@@ -334,3 +335,16 @@ async def test_an_audit_does_not_wait_for_the_turn_that_its_room_waits_for() -> 
     await until(lambda: ben.connection.reading)
     await world.tasks.close()
     world.registry.close()
+
+
+async def test_a_mistake_of_ours_is_paused_after_like_a_failure(world: World) -> None:
+    """Story: each commit of the room began the compaction again that a bug had ended."""
+    world.compact.failure = TypeError("a bug")
+    ann = await world.synced()
+    with capture_logs() as lines:
+        for _ in range(3):
+            ann.write("x" * 200)
+            await world.persister.saved()
+            await until(lambda: not world.tasks.running("compact"))
+    assert world.compact.calls == world.metrics.compactions_failed == 1
+    assert [line["event"] for line in lines] == ["compaction_failed", "task_failed"]
