@@ -32,6 +32,8 @@ _log = get_logger(__name__)
 
 #: Compactions under way, of which the lane does one; beside them those that somebody waits for.
 _AT_ONCE = 8
+#: Rooms whose failures are remembered, a few hundred bytes each; of one more the oldest is forgotten.
+_FAILURES_KEPT = 4096
 
 #: Writes the base of a room as it was at a version, from so many bytes; raises CompactionError.
 Compact = Callable[[RoomKey, int, int], Awaitable[None]]
@@ -108,7 +110,7 @@ class Compactor:
         self._tasks = tasks
         self._running: dict[RoomRunner, asyncio.Task[None]] = {}
         self._turns: Turns[RoomRunner] = Turns(_AT_ONCE)
-        #: Per room the failures in a row and the loop time before which it is not tried again.
+        #: Per room the failures in a row and the loop time before which it is not tried again; latest last.
         self._failures: dict[RoomKey, tuple[int, float]] = {}
 
     def consider(self, runner: RoomRunner) -> None:
@@ -253,9 +255,11 @@ class Compactor:
             _log.warning(Event.CLEANUP_FAILED, room=str(key), version=version, error=str(error))
 
     def _failed(self, key: RoomKey, error: Exception) -> None:
-        failures, _ = self._failures.get(key, (0, 0.0))
+        failures, _ = self._failures.pop(key, (0, 0.0))
         pause = min(self._policy.retry_max_seconds, self._policy.retry_seconds * 2 ** min(failures, 16))
         self._failures[key] = failures + 1, asyncio.get_running_loop().time() + pause
+        if len(self._failures) > _FAILURES_KEPT:
+            del self._failures[next(iter(self._failures))]
         self._metrics.compactions_failed += 1
         _log.error(Event.COMPACTION_FAILED, room=str(key), error=str(error), retry_seconds=round(pause))
 

@@ -348,3 +348,23 @@ async def test_a_mistake_of_ours_is_paused_after_like_a_failure(world: World) ->
             await until(lambda: not world.tasks.running("compact"))
     assert world.compact.calls == world.metrics.compactions_failed == 1
     assert [line["event"] for line in lines] == ["compaction_failed", "task_failed"]
+
+
+async def test_of_rooms_that_failed_the_latest_are_remembered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Story: rooms that failed and were unloaded stayed in memory until the server ended."""
+    monkeypatch.setattr("collab_server.runtime.compactor._FAILURES_KEPT", 2, raising=False)
+    world.compact.failure = CompactionError("the worker died")
+    clients = {name: await world.synced(f"/{name}".encode()) for name in "abc"}
+
+    async def edit(name: str) -> int:
+        """How often it was tried after an edit, all in all."""
+        clients[name].write("x" * 200)
+        await world.persister.saved()
+        await until(lambda: not world.tasks.running("compact"))
+        return world.compact.calls
+
+    assert [await edit(name) for name in "abc"] == [1, 2, 3]
+    assert [await edit(name) for name in "bc"] == [3, 3], "their pause goes on"
+    assert [await edit(name) for name in "ab"] == [4, 5], "each took the place of the oldest"
