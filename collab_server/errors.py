@@ -73,12 +73,15 @@ class FailureKind(StrEnum):
     CRASHED = "crashed"
     OUT_OF_MEMORY = "out_of_memory"
     DEADLINE = "deadline"
+    #: No process could be had, or no file to hand over: the machine is short, the job was not at fault.
+    UNAVAILABLE = "unavailable"
 
 
 class JobFailed(CollabError):
     """A job of a worker process came to nothing, after it was tried again where that could help.
 
-    `cause` is the name of the error that the job raised, if it was refused. No text holds content.
+    `cause` is the name of the error that the job raised, if it was refused, or of the system's, as `EMFILE`,
+    if no worker could be had. No text holds content.
     """
 
     def __init__(self, kind: FailureKind, message: str, *, cause: str = "") -> None:

@@ -113,10 +113,12 @@ _KINDS = {
     FailureKind.CRASHED: "The worker that read the document crashed, twice",
     FailureKind.OUT_OF_MEMORY: "Reading the document took more memory than allowed, twice",
     FailureKind.DEADLINE: "Reading the document took too long, twice",
+    FailureKind.UNAVAILABLE: "No worker could read the document",
 }
 _KIND_HINTS = {
     FailureKind.OUT_OF_MEMORY: "Raise the limit with --set workers.max_memory_bytes=….",
     FailureKind.DEADLINE: "Allow more time with --set workers.background_seconds=….",
+    FailureKind.UNAVAILABLE: "Try again; if it stays, look at memory, open files and temporary space.",
 }
 
 

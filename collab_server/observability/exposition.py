@@ -43,7 +43,7 @@ _COUNTERS = {
     "compactions": "Tails of rooms that were made part of their bases.",
     "compactions_failed": "Compactions that failed; they are tried again.",
     "structs_quarantined": "Structs whose content no compaction could keep; their rows are in quarantine.",
-    "cleanups_failed": "Removals of what a base made superfluous that failed; they are tried again.",
+    "cleanups_failed": "Removals of what is not needed any more that failed; they are tried again.",
     "commits": "Commits of the journal.",
     "records_committed": "Records in commits of the journal.",
     "save_failures": "Commits of the journal that failed.",

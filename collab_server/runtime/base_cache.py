@@ -61,10 +61,16 @@ class BaseCache:
             reading.set_exception(error)
         else:
             base = Base(table, chunks)
-            self._add(stored.id, base)
+            if self._is_wanted(stored.id, reading):
+                self._add(stored.id, base)
             reading.set_result(base)
         finally:
-            del self._reading[stored.id]
+            if self._is_wanted(stored.id, reading):
+                del self._reading[stored.id]
+
+    def _is_wanted(self, number: int, reading: asyncio.Future[Base]) -> bool:
+        """Whether the base was not forgotten while it was read; it may be read anew by now."""
+        return self._reading.get(number) is reading
 
     def _add(self, number: int, base: Base) -> None:
         self._cached[number] = base
@@ -75,7 +81,10 @@ class BaseCache:
         self._metrics.memory_bytes[MemoryKind.BASE_CACHE] = self._size
 
     def forget(self, number: int) -> None:
-        """Let go of a base that is not in use any more."""
+        """Let go of a base that is not in use any more. One that is being read serves those who wait for it,
+        and is not kept.
+        """
+        self._reading.pop(number, None)
         base = self._cached.pop(number, None)
         if base is not None:
             self._size -= base.size_bytes

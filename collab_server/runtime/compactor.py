@@ -24,6 +24,7 @@ from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.offenders import NotFound, Offender, Search
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.runtime.tasks import TaskOwner
+from collab_server.runtime.turns import Turns
 from collab_server.types import DOCUMENT_STREAM, RoomKey
 from collab_server.updates import BaseHead, Index
 
@@ -31,6 +32,8 @@ _log = get_logger(__name__)
 
 #: Compactions under way, of which the lane does one; beside them those that somebody waits for.
 _AT_ONCE = 8
+#: Rooms whose failures are remembered, a few hundred bytes each; of one more the oldest is forgotten.
+_FAILURES_KEPT = 4096
 
 #: Writes the base of a room as it was at a version, from so many bytes; raises CompactionError.
 Compact = Callable[[RoomKey, int, int], Awaitable[None]]
@@ -106,8 +109,8 @@ class Compactor:
         self._metrics = metrics
         self._tasks = tasks
         self._running: dict[RoomRunner, asyncio.Task[None]] = {}
-        self._turns = asyncio.Semaphore(_AT_ONCE)
-        #: Per room the failures in a row and the loop time before which it is not tried again.
+        self._turns: Turns[RoomRunner] = Turns(_AT_ONCE)
+        #: Per room the failures in a row and the loop time before which it is not tried again; latest last.
         self._failures: dict[RoomKey, tuple[int, float]] = {}
 
     def consider(self, runner: RoomRunner) -> None:
@@ -125,18 +128,27 @@ class Compactor:
             await asyncio.wait([running])
 
     def audit(self, runner: RoomRunner) -> None:
-        """Compact at once: somebody waits for it."""
-        if runner not in self._running:
+        """Compact at once: somebody waits for it. Within the pause after a failure they are told at once that
+        it fails: they may come back as often as they like, and there is one lane for all rooms.
+        """
+        if runner in self._running:
+            self._turns.hurry(runner)
+        elif self._may_try(runner.key):
             self._run_now(runner, self._attempt)
+        else:
+            runner.compacted(successfully=False)
 
     def _start(self, runner: RoomRunner) -> None:
-        _, not_before = self._failures.get(runner.key, (0, 0.0))
-        if runner not in self._running and asyncio.get_running_loop().time() >= not_before:
+        if runner not in self._running and self._may_try(runner.key):
             self._run_now(runner, self._in_turn)
+
+    def _may_try(self, key: RoomKey) -> bool:
+        _, not_before = self._failures.get(key, (0, 0.0))
+        return asyncio.get_running_loop().time() >= not_before
 
     async def _in_turn(self, runner: RoomRunner) -> None:
         """When a school's day ends a thousand rooms come at once; the queue of the workers is shorter."""
-        async with self._turns:
+        async with self._turns.of(runner):
             await self._attempt(runner)
 
     def _run_now(self, runner: RoomRunner, work: Callable[[RoomRunner], Awaitable[None]]) -> None:
@@ -150,6 +162,10 @@ class Compactor:
             done = True
         except (CompactionError, StorageError, InvalidUpdate) as error:
             self._failed(runner.key, error)
+        except Exception as error:
+            # A mistake of ours: the task's end is logged, and it is not made again with each commit.
+            self._failed(runner.key, error)
+            raise
         finally:
             del self._running[runner]
             runner.compacted(successfully=done)
@@ -239,9 +255,11 @@ class Compactor:
             _log.warning(Event.CLEANUP_FAILED, room=str(key), version=version, error=str(error))
 
     def _failed(self, key: RoomKey, error: Exception) -> None:
-        failures, _ = self._failures.get(key, (0, 0.0))
+        failures, _ = self._failures.pop(key, (0, 0.0))
         pause = min(self._policy.retry_max_seconds, self._policy.retry_seconds * 2 ** min(failures, 16))
         self._failures[key] = failures + 1, asyncio.get_running_loop().time() + pause
+        if len(self._failures) > _FAILURES_KEPT:
+            del self._failures[next(iter(self._failures))]
         self._metrics.compactions_failed += 1
         _log.error(Event.COMPACTION_FAILED, room=str(key), error=str(error), retry_seconds=round(pause))
 

@@ -63,4 +63,6 @@ class CompactInWorker:
 
 def _is_of_content(error: JobFailed) -> bool:
     """Whether what was read may be at fault: it killed or held up the worker, or is no document."""
-    return error.kind is not FailureKind.REFUSED or error.cause == _INVALID
+    if error.kind is FailureKind.REFUSED:
+        return error.cause == _INVALID
+    return error.kind is not FailureKind.UNAVAILABLE

@@ -8,7 +8,8 @@ will never take concern their room alone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeGuard
 
@@ -77,6 +78,7 @@ class Persister:
         self._idle = asyncio.Event()
         self._idle.set()
         self._failures = 0
+        self._cleanups_failing = False
         self.unsaved_bytes = 0
 
     @property
@@ -174,7 +176,8 @@ class Persister:
         while records:
             started = loop.time()
             try:
-                await self._attempt(records)
+                with self._watched(len(records)):
+                    await self._journal.append(records)
             except Exception as error:  # noqa: BLE001 - also what no store should raise is tried again
                 if _is_final(error):
                     return error
@@ -184,10 +187,11 @@ class Persister:
                 break
         return None
 
-    async def _attempt(self, records: list[Record]) -> None:
-        silence = asyncio.get_running_loop().call_later(_SILENT_SECONDS, self._is_silent, len(records))
+    @contextmanager
+    def _watched(self, records: int) -> Iterator[None]:
+        silence = asyncio.get_running_loop().call_later(_SILENT_SECONDS, self._is_silent, records)
         try:
-            await self._journal.append(records)
+            yield
         finally:
             silence.cancel()
 
@@ -212,19 +216,34 @@ class Persister:
         return min(self._settings.retry_max_seconds, pause)
 
     def _succeeded(self, seconds: float, records: int) -> None:
-        if self._failures:
-            _log.info(Event.SAVE_RECOVERED, failures=self._failures, unsaved_bytes=self.unsaved_bytes)
-            self._failures = 0
+        self._recovered()
         self._metrics.commits += 1
         self._metrics.records_committed += records
         self._metrics.commit_seconds.observe(seconds)
 
+    def _recovered(self) -> None:
+        if self._failures:
+            _log.info(Event.SAVE_RECOVERED, failures=self._failures, unsaved_bytes=self.unsaved_bytes)
+            self._failures = 0
+
     async def _remove(self, removal: Removal) -> None:
         try:
-            await self._journal.remove_offsets(removal.key, removal.offsets)
+            with self._watched(0):
+                await self._journal.remove_offsets(removal.key, removal.offsets)
         except Exception as error:  # noqa: BLE001 - nothing may end the one writer of all rooms
-            # Harmless: a row that stays is found to be known when its room is opened, and removed then.
-            _log.warning(Event.SAVE_FAILED, room=removal.key.room, error=str(error))
+            self._cleanup_failed(removal, error)
+        else:
+            self._cleanups_failing = False
+        # It has answered, if it was silent: perhaps no commit comes that would say so.
+        self._recovered()
+
+    def _cleanup_failed(self, removal: Removal, error: Exception) -> None:
+        """Harmless: a row that stays is found to be known when its room is opened, and removed then."""
+        self._metrics.cleanups_failed += 1
+        if not self._cleanups_failing:
+            self._cleanups_failing = True
+            unexpected = None if isinstance(error, StorageError) else error
+            _log.warning(Event.CLEANUP_FAILED, room=removal.key.room, error=str(error), exc_info=unexpected)
 
 
 def _is_final(error: Exception) -> TypeGuard[StorageError]:

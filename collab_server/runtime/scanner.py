@@ -89,7 +89,7 @@ class Scanner:
             result = refusal
         except JobFailed as failure:
             # It was tried twice. What kills or holds up a worker is not let near a room.
-            if failure.kind is not FailureKind.REFUSED:
+            if failure.kind not in (FailureKind.REFUSED, FailureKind.UNAVAILABLE):
                 detail = f"the update could not be checked: {failure.message}"
                 result = InvalidUpdate(RefusalReason.TOO_LARGE, detail)
         except (WorkersBusy, WorkersClosed):

@@ -7,6 +7,7 @@ job does.
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -21,6 +22,9 @@ from collab_server.runtime.worker_process import WorkerProcess
 
 _log = get_logger(__name__)
 
+#: Of these another try at once would end the same, and no process is at fault.
+_FINAL = (FailureKind.REFUSED, FailureKind.UNAVAILABLE)
+
 
 class Outcome(Enum):
     """How a job ended, for the metric."""
@@ -30,6 +34,7 @@ class Outcome(Enum):
     CRASHED = "its process ended, twice"
     OUT_OF_MEMORY = "it took more memory than it may, twice"
     DEADLINE = "it took too long, twice"
+    UNAVAILABLE = "no process could be had, or no file to hand over"
     BUSY = "there was no place in the queue"
     CANCELLED = "nobody waits for it any more"
     CLOSED = "the server stops"
@@ -177,7 +182,7 @@ class LaneRunner:
         try:
             return await self._try_and_bury(job)
         except JobFailed as error:
-            if error.kind is FailureKind.REFUSED:
+            if error.kind in _FINAL:
                 raise
         return await self._try_and_bury(job)
 
@@ -186,7 +191,7 @@ class LaneRunner:
         try:
             return await self._try(job)
         except JobFailed as error:
-            if error.kind is not FailureKind.REFUSED:
+            if error.kind not in _FINAL:
                 await self._bury(error)
             raise
 
@@ -207,7 +212,8 @@ class LaneRunner:
             raise JobFailed(FailureKind.DEADLINE, text) from None
         except OSError as error:
             text = f"no worker could be had, or no file to hand over: {error.strerror}"
-            raise JobFailed(FailureKind.CRASHED, text) from error
+            cause = errno.errorcode.get(error.errno or 0, type(error).__name__)
+            raise JobFailed(FailureKind.UNAVAILABLE, text, cause=cause) from error
         finally:
             await asyncio.to_thread(_remove, request, answer)
 

@@ -108,6 +108,7 @@ def test_what_yrs_does_not_take_is_told_with_its_meaning(data: Path) -> None:
         (FailureKind.CRASHED, ""),
         (FailureKind.OUT_OF_MEMORY, "workers.max_memory_bytes"),
         (FailureKind.DEADLINE, "workers.background_seconds"),
+        (FailureKind.UNAVAILABLE, "open files"),
     ],
 )
 def test_a_worker_that_failed_is_told_with_what_helps(kind: FailureKind, hint: str) -> None:

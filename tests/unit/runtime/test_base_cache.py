@@ -107,3 +107,29 @@ async def test_a_table_that_is_none_is_refused(tasks: TaskOwner) -> None:
     cache = BaseCache(bases, budget_bytes=10, metrics=Metrics(), tasks=tasks)
     with pytest.raises(InvalidUpdate):
         await cache.load(stored)
+
+
+async def test_one_forgotten_while_it_is_read_serves_who_waits_and_is_not_kept(tasks: TaskOwner) -> None:
+    """Story: a compaction let go of a base that a joiner was waiting for, and it then stayed for nobody."""
+    bases, metrics = CountingBases(), Metrics()
+    stored = put(bases, "a", 10)
+    cache = BaseCache(bases, budget_bytes=10**6, metrics=metrics, tasks=tasks)
+    first = asyncio.create_task(cache.load(stored))
+    await asyncio.sleep(0)
+    cache.forget(stored.id)
+    assert await first
+    assert cache.get(stored) is None
+    assert metrics.memory_bytes[MemoryKind.BASE_CACHE] == 0
+
+
+async def test_one_asked_for_again_after_that_is_read_again_and_kept(tasks: TaskOwner) -> None:
+    bases = CountingBases()
+    stored = put(bases, "a", 10)
+    cache = BaseCache(bases, budget_bytes=10**6, metrics=Metrics(), tasks=tasks)
+    first = asyncio.create_task(cache.load(stored))
+    await asyncio.sleep(0)
+    cache.forget(stored.id)
+    second = asyncio.create_task(cache.load(stored))
+    await asyncio.gather(first, second)
+    assert bases.chunks_read == 2 * stored.chunks
+    assert cache.get(stored) is second.result()

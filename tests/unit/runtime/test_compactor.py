@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from collab_storage import StreamKey, UnavailableError
 from pycrdt import Text
+from structlog.testing import capture_logs
 
 from collab_server.protocol import messages
 from collab_server.rooms.limits import RoomLimits
@@ -260,8 +261,8 @@ def nested_map(clock: int) -> bytes:
     return messages.encode_update(one(item(TYPE, uint(1), parent=parent, key="m"), client=77, clock=clock))
 
 
-async def deep_world() -> World:
-    world = World(limits=RoomLimits(unaudited_depth=20, document_depth=60))
+async def deep_world(*, compact_at: int = 1 << 30) -> World:
+    world = World(compact_at=compact_at, limits=RoomLimits(unaudited_depth=20, document_depth=60))
     await world.journal.open()
     world.tasks.start(world.persister.run(), name="persister")
     return world
@@ -297,3 +298,73 @@ async def test_without_an_audit_whoever_waits_for_it_is_sent_away() -> None:
     assert ann.connection.closed is None
     await world.tasks.close()
     world.registry.close()
+
+
+async def test_an_audit_that_failed_is_not_made_again_before_its_pause_ends() -> None:
+    """Story: who was sent away came back, sent the same, and kept the one worker of all rooms at it."""
+    world = await deep_world()
+    world.compact.failure = CompactionError("the worker died")
+    for _ in range(3):
+        ben = await world.synced()
+        for clock in range(25):
+            ben.say(nested_map(clock))
+        await until(lambda client=ben: client.connection.closed is not None)
+        assert ben.connection.closed[0] == 1013
+    assert world.compact.calls == 1
+    await world.tasks.close()
+    world.registry.close()
+
+
+async def test_an_audit_does_not_wait_for_the_turn_that_its_room_waits_for() -> None:
+    """Story: a room was in the queue of an evening when one of its clients had to wait for its audit."""
+    world = await deep_world(compact_at=100)
+    world.compact.gate.clear()
+    for number in range(8):
+        busy = await world.synced(b"/busy%d" % number)
+        busy.write("x" * 200)
+        await world.persister.saved()
+    ann, ben = await world.synced(), await world.synced()
+    ann.write("x" * 200)
+    await world.persister.saved()
+    await until(lambda: world.compact.calls == 8)
+    assert world.tasks.running(f"compact {KEY}")
+    for clock in range(25):
+        ben.say(nested_map(clock))
+    await until(lambda: world.compact.calls == 9)
+    world.compact.gate.set()
+    await until(lambda: ben.connection.reading)
+    await world.tasks.close()
+    world.registry.close()
+
+
+async def test_a_mistake_of_ours_is_paused_after_like_a_failure(world: World) -> None:
+    """Story: each commit of the room began the compaction again that a bug had ended."""
+    world.compact.failure = TypeError("a bug")
+    ann = await world.synced()
+    with capture_logs() as lines:
+        for _ in range(3):
+            ann.write("x" * 200)
+            await world.persister.saved()
+            await until(lambda: not world.tasks.running("compact"))
+    assert world.compact.calls == world.metrics.compactions_failed == 1
+    assert [line["event"] for line in lines] == ["compaction_failed", "task_failed"]
+
+
+async def test_of_rooms_that_failed_the_latest_are_remembered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Story: rooms that failed and were unloaded stayed in memory until the server ended."""
+    monkeypatch.setattr("collab_server.runtime.compactor._FAILURES_KEPT", 2, raising=False)
+    world.compact.failure = CompactionError("the worker died")
+    clients = {name: await world.synced(f"/{name}".encode()) for name in "abc"}
+
+    async def edit(name: str) -> int:
+        """How often it was tried after an edit, all in all."""
+        clients[name].write("x" * 200)
+        await world.persister.saved()
+        await until(lambda: not world.tasks.running("compact"))
+        return world.compact.calls
+
+    assert [await edit(name) for name in "abc"] == [1, 2, 3]
+    assert [await edit(name) for name in "bc"] == [3, 3], "their pause goes on"
+    assert [await edit(name) for name in "ab"] == [4, 5], "each took the place of the oldest"

@@ -15,6 +15,7 @@ from collab_server.types import Job, RoomKey
 
 KEY = RoomKey("default", "notes")
 DIED = JobFailed(FailureKind.CRASHED, "the worker died")
+SHORT = JobFailed(FailureKind.UNAVAILABLE, "no worker could be had", cause="ENOMEM")
 REFUSED = JobFailed(FailureKind.REFUSED, "no room on the disk", cause="UnavailableError")
 INVALID = JobFailed(FailureKind.REFUSED, "no document", cause="InvalidUpdate")
 
@@ -63,7 +64,14 @@ async def test_the_worker_is_told_which_files_and_which_room(
 
 @pytest.mark.parametrize(
     ("failure", "by_content"),
-    [(DIED, True), (INVALID, True), (REFUSED, False), (WorkersBusy(), False), (WorkersClosed(), False)],
+    [
+        (DIED, True),
+        (INVALID, True),
+        (REFUSED, False),
+        (SHORT, False),
+        (WorkersBusy(), False),
+        (WorkersClosed(), False),
+    ],
 )
 async def test_whose_fault_a_failure_is(
     workers: Workers, compact: CompactInWorker, failure: Exception, by_content: bool
@@ -80,6 +88,6 @@ async def test_a_try_passes_fails_or_cannot_be_made(workers: Workers, compact: C
     assert workers.ran[-1][1]["alone"] is True
     for workers.failure in (DIED, INVALID):
         assert not await compact.passes([], KEY, 7, 1000, alone=False)
-    for workers.failure in (REFUSED, WorkersBusy(), WorkersClosed()):
+    for workers.failure in (REFUSED, SHORT, WorkersBusy(), WorkersClosed()):
         with pytest.raises(CompactionError):
             await compact.passes([], KEY, 7, 1000, alone=False)

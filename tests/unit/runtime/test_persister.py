@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from collab_storage import ConflictError, Record, RecordKind, StorageError, StreamKey, UnavailableError
 from collab_storage.memory import MemoryJournal
+from structlog.testing import capture_logs
 
 from collab_server.config import StorageSettings
 from collab_server.observability.metrics import Metrics
@@ -27,6 +28,9 @@ class FaultyJournal(MemoryJournal):
         self.failed = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
+        self.removals_fail = False
+        self.removal_gate = asyncio.Event()
+        self.removal_gate.set()
 
     async def append(self, records) -> None:
         await self.gate.wait()
@@ -39,6 +43,12 @@ class FaultyJournal(MemoryJournal):
             raise UnavailableError("the disk is full")
         await super().append(records)
         self.commits.append(len(records))
+
+    async def remove_offsets(self, key, offsets) -> None:
+        await self.removal_gate.wait()
+        if self.removals_fail:
+            raise UnavailableError("the disk is full")
+        await super().remove_offsets(key, offsets)
 
 
 def record(offset: int, data: bytes = b"x", *, name: str = "r") -> Record:
@@ -81,6 +91,7 @@ async def bench() -> AsyncIterator[Bench]:
     yield Bench(journal, persister, metrics)
     journal.failures = 0
     journal.gate.set()
+    journal.removal_gate.set()
     await asyncio.wait_for(persister.saved(), 5)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -226,3 +237,40 @@ async def test_an_owner_that_fails_when_told_stops_nobody(bench: Bench) -> None:
     bench.submit(2)
     await asyncio.wait_for(bench.persister.saved(), 5)
     assert bench.acknowledged == [2]
+
+
+async def test_rows_that_cannot_be_removed_are_told_once_and_are_no_failure_to_save(bench: Bench) -> None:
+    """Story: what was saved was reported as not saved, in one line for each write."""
+
+    async def write(offset: int) -> None:
+        removal = Removal(KEY, [offset - 1])
+        bench.persister.submit(bench.room, [record(offset)], version=offset, removal=removal)
+        await bench.persister.saved()
+
+    with capture_logs() as lines:
+        for offset, fails in [(1, True), (2, True), (3, False), (4, True)]:
+            bench.journal.removals_fail = fails
+            await write(offset)
+    assert bench.acknowledged == [1, 2, 3, 4]
+    assert not bench.persister.failing
+    assert [line["event"] for line in lines] == ["cleanup_failed"] * 2, "the first of each row of failures"
+    assert (bench.metrics.cleanups_failed, bench.metrics.save_failures) == (3, 0)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_journal_that_hangs_at_a_removal_is_failing_until_it_answers(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    monkeypatch.setattr("collab_server.runtime.persister._SILENT_SECONDS", 0.01)
+    bench.journal.removal_gate.clear()
+    bench.persister.submit(bench.room, [record(1)], version=1, removal=Removal(KEY, [0]))
+    async with asyncio.timeout(5):
+        while not bench.persister.failing:  # noqa: ASYNC110
+            # It is what readiness asks; nothing tells of it.
+            await asyncio.sleep(0.005)
+    assert bench.acknowledged == [1]
+    bench.journal.removals_fail = fails
+    bench.journal.removal_gate.set()
+    await bench.persister.saved()
+    assert not bench.persister.failing, "also if nothing more is to be saved"
+    assert bench.metrics.commits == 1

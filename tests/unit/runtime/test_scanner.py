@@ -66,8 +66,14 @@ async def test_what_ends_workers_is_too_large(scanner: Scanner, worker: Scanning
     assert found.reason is RefusalReason.TOO_LARGE
 
 
-async def test_without_workers_nothing_is_said_of_the_update(scanner: Scanner, worker: Scanning) -> None:
-    worker.failure = WorkersClosed("the server stops")
+@pytest.mark.parametrize(
+    "failure",
+    [WorkersClosed("the server stops"), JobFailed(FailureKind.UNAVAILABLE, "no worker", cause="EMFILE")],
+)
+async def test_without_workers_nothing_is_said_of_the_update(
+    scanner: Scanner, worker: Scanning, failure: Exception
+) -> None:
+    worker.failure = failure
     assert await elsewhere(scanner, one(string("a"))) is None
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -236,6 +237,43 @@ async def test_a_table_that_cannot_be_imported(tmp_path: Path, metrics: Metrics)
     error = await _failure(workers.run(FAST, TestJob.PID, {}))
     assert str(error) == "the worker ended by exit code 1"
     await workers.close()
+
+
+async def test_a_machine_that_gives_no_process_is_not_the_jobs_fault(
+    make: Make, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Story: without memory for a fork, compactions looked for the struct at fault, in a hundred trials."""
+    launches = 0
+
+    async def launch(*_: str) -> None:
+        nonlocal launches
+        launches += 1
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    workers = await make()
+    with monkeypatch.context() as patch, capture_logs() as lines:
+        patch.setattr("collab_server.runtime.worker_lane.WorkerProcess.launch", launch)
+        error = await _failure(workers.run(FAST, TestJob.PID, {}))
+    assert (error.kind, error.cause, launches) == (FailureKind.UNAVAILABLE, "EMFILE", 1)
+    assert [(line["event"], line["cause"]) for line in lines] == [("job_failed", "EMFILE")]
+    assert not metrics.worker_deaths
+    assert metrics.worker_jobs[FAST, TestJob.PID, Outcome.UNAVAILABLE] == 1
+    assert await _pid(workers)
+
+
+async def test_a_file_that_cannot_be_handed_over_costs_no_process(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    workers = await make()
+    pid = await _pid(workers)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        error = await _failure(workers.run(FAST, TestJob.ECHO, {}, data=bytes(MAX_INLINE_BYTES + 1)))
+    assert (error.kind, error.cause) == (FailureKind.UNAVAILABLE, "ENOSPC")
+    assert await _pid(workers) == pid
 
 
 # --- what it says ---
