@@ -34,6 +34,8 @@ _log = get_logger(__name__)
 _AT_ONCE = 8
 #: Rooms whose failures are remembered, a few hundred bytes each; of one more the oldest is forgotten.
 _FAILURES_KEPT = 4096
+#: Until a compaction is tried again for which no worker had a place.
+_LOAD_PAUSE_SECONDS = 2.0
 
 #: Writes the base of a room as it was at a version, from so many bytes; raises CompactionError.
 Compact = Callable[[RoomKey, int, int], Awaitable[None]]
@@ -42,12 +44,13 @@ Compact = Callable[[RoomKey, int, int], Awaitable[None]]
 class CompactionError(Exception):
     """No base was made, or not the one that was wanted. Nothing is lost: the journal has everything.
 
-    `by_content` says that what was read may be at fault.
+    `by_content` says that what was read may be at fault, `by_load` that it was not even tried.
     """
 
-    def __init__(self, text: str, *, by_content: bool = False) -> None:
+    def __init__(self, text: str, *, by_content: bool = False, by_load: bool = False) -> None:
         super().__init__(text)
         self.by_content = by_content
+        self.by_load = by_load
 
 
 class Repair(Protocol):
@@ -256,8 +259,13 @@ class Compactor:
 
     def _failed(self, key: RoomKey, error: Exception) -> None:
         failures, _ = self._failures.pop(key, (0, 0.0))
-        pause = min(self._policy.retry_max_seconds, self._policy.retry_seconds * 2 ** min(failures, 16))
-        self._failures[key] = failures + 1, asyncio.get_running_loop().time() + pause
+        if isinstance(error, CompactionError) and error.by_load:
+            # Of the room it says nothing, and whoever waits for its audit is sent away meanwhile.
+            pause = _LOAD_PAUSE_SECONDS
+        else:
+            pause = min(self._policy.retry_max_seconds, self._policy.retry_seconds * 2 ** min(failures, 16))
+            failures += 1
+        self._failures[key] = failures, asyncio.get_running_loop().time() + pause
         if len(self._failures) > _FAILURES_KEPT:
             del self._failures[next(iter(self._failures))]
         self._metrics.compactions_failed += 1

@@ -38,7 +38,7 @@ class CompactInWorker:
         except JobFailed as error:
             raise CompactionError(str(error), by_content=_is_of_content(error)) from error
         except (WorkersBusy, WorkersClosed) as error:
-            raise CompactionError(str(error)) from error
+            raise CompactionError(str(error), by_load=True) from error
 
     async def passes(
         self, offenders: Sequence[Offender], key: RoomKey, upto: int, size_bytes: int, *, alone: bool
@@ -52,7 +52,7 @@ class CompactInWorker:
                 return False
             raise CompactionError(str(error)) from error
         except (WorkersBusy, WorkersClosed) as error:
-            raise CompactionError(str(error)) from error
+            raise CompactionError(str(error), by_load=True) from error
         return True
 
     def _arguments(self, key: RoomKey, upto: int, offenders: Sequence[Offender]) -> dict[str, JSON]:

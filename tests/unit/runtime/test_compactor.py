@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from collab_server.protocol import messages
 from collab_server.rooms.limits import RoomLimits
 from collab_server.rooms.room import Room
+from collab_server.runtime import compactor
 from collab_server.runtime.compactor import CompactionError, CompactionPolicy
 from collab_server.runtime.room_runner import RoomRunner
 from collab_server.types import RoomKey
@@ -170,6 +171,19 @@ async def test_a_failure_costs_nothing_and_is_not_repeated_at_once(world: World)
     assert await offsets(world) == [1, 2]
     joiner = await world.synced()
     assert text_of(joiner) == "x" * 200 + "y" * 200
+
+
+async def test_one_for_which_there_was_no_place_is_tried_again_soon(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compactor, "_LOAD_PAUSE_SECONDS", 0.0)
+    world.compact.failure = CompactionError("the queue is full", by_load=True)
+    ann = await world.synced()
+    ann.write("x" * 200)
+    await until(lambda: world.metrics.compactions_failed == 1)
+    world.compact.failure = None
+    ann.write("y" * 200)
+    await until(lambda: world.metrics.compactions == 1)
 
 
 async def test_a_base_that_lacks_something_is_not_taken(world: World) -> None:

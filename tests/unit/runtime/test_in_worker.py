@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collab_server.errors import FailureKind, JobFailed, WorkersBusy, WorkersClosed
+from collab_server.errors import FailureKind, JobFailed, UnavailableError, WorkersBusy, WorkersClosed
 from collab_server.runtime.compactor import CompactionError
 from collab_server.runtime.in_worker import CompactInWorker
 from collab_server.runtime.offenders import Offender
@@ -80,6 +80,7 @@ async def test_whose_fault_a_failure_is(
     with pytest.raises(CompactionError) as told:
         await compact(KEY, 7, 1000)
     assert told.value.by_content is by_content
+    assert told.value.by_load is isinstance(failure, UnavailableError)
 
 
 async def test_a_try_passes_fails_or_cannot_be_made(workers: Workers, compact: CompactInWorker) -> None:
