@@ -155,7 +155,7 @@ class SqliteBases:
     def _copy_log(self, connection: sqlite3.Connection) -> None:
         """Copy the log into the file if this connection and the workers have written enough."""
         self._counted, size = written_since(connection, self._counted, path=self._path)
-        self._log.pages += size // self._log.page_bytes + connection.total_changes
+        self._log.wrote(rows=connection.total_changes, size_bytes=size)
         if self._log.is_due:
             self._log.copy(connection)
 

@@ -16,7 +16,7 @@ from collab_storage.errors import ConflictError, StorageError, UnavailableError
 from collab_storage.records import MAX_OFFSET, Record, StreamKey, check_key
 from collab_storage.sqlite.database import JOURNAL
 from collab_storage.sqlite.faults import FAULTS, storage_error, translated
-from collab_storage.sqlite.log import ROWS_PER_PAGE, Log
+from collab_storage.sqlite.log import Log
 from collab_storage.sqlite.places import Placement
 from collab_storage.sqlite.rows import REMOVED, Row, encode_row, removed_row
 from collab_storage.sqlite.streams import Stream, find_head, find_stream, insert_stream, save_stream
@@ -114,18 +114,19 @@ class Writer:
         """Insert and commit; in the ordinary case as one statement, which commits itself."""
         connection, placement = self._connection, self._placement
         first_id = placement.take_ids(len(rows))
+        size = sum([_ROW_BYTES + len(row[6]) for row in rows])
+        # They count by their bytes.
+        self._changes += len(rows)
         if len(rows) <= STATEMENT_ROWS and not (connection.in_transaction or placement.is_due):
             if rows:
                 connection.execute(_insert_rows(len(rows)), (first_id, *chain.from_iterable(rows)))
-                self._changes += len(rows)
-                size = sum([_ROW_BYTES + len(row[6]) for row in rows])
-                self.log.pages += 1 + size // self.log.page_bytes
+                self.log.wrote(size_bytes=size)
             return
         self._begin()
         connection.executemany(_INSERT_ONE, [(first_id + n, *row) for n, row in enumerate(rows)])
         if placement.is_due:
             placement.place()
-        self._commit()
+        self._commit(size_bytes=size)
 
     def _open_stream(self, record: Record) -> Stream:
         """The stream of a record, made if it is the first one."""
@@ -276,11 +277,11 @@ class Writer:
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN IMMEDIATE")
 
-    def _commit(self) -> None:
+    def _commit(self, *, size_bytes: int = 0) -> None:
         self._connection.execute("COMMIT")
         self._placement.settle()
         changes = self._connection.total_changes
-        self.log.pages += 1 + (changes - self._changes) // ROWS_PER_PAGE
+        self.log.wrote(rows=changes - self._changes, size_bytes=size_bytes)
         self._changes = changes
 
     def _abandon(self, error: BaseException) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,19 @@ async def test_the_loop_itself_touches_no_file_and_nothing_is_left(path: Path) -
             await bases.close()
         finally:
             guard.deactivate()
+
+
+async def test_what_workers_and_drops_add_to_the_log_is_known_within_a_half(
+    path: Path, bases: SqliteBases
+) -> None:
+    rooms = [str(number) for number in range(20)]
+    for room in rooms:
+        write(path, room=room, data=[make_data(50_000)])
+    for room in rooms:
+        await bases.delete_room(TENANT, room)
+    with closing(sqlite3.connect(path)) as connection:
+        _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    assert bases._log.pages == pytest.approx(pages, rel=0.5)
 
 
 #: Writes bases of a room one after the other, of a size in bytes, and says when each is read back.

@@ -146,3 +146,20 @@ def test_after_a_fault_the_connection_is_not_used_again(
         with pytest.raises(UnavailableError, match="earlier statement"):
             call()
     assert count(connection, "records") == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"), [(1, 2_000_000), (100, 20_000), (20, 100_000)], ids=["one", "many", "large"]
+)
+@pytest.mark.parametrize("known", [False, True])
+def test_what_a_commit_adds_to_the_log_is_known_within_a_quarter(
+    connection: sqlite3.Connection, writer: Writer, rows: int, size: int, known: bool
+) -> None:
+    """However it is committed. The data of many rows, and of a stream's first, did not count."""
+    if known:
+        writer.append([make_record(0)])
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = writer.log.pages
+    writer.append([make_record(1 + number, data=bytes(size)) for number in range(rows)])
+    _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    assert writer.log.pages - before == pytest.approx(pages, rel=0.25)
