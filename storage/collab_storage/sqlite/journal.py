@@ -45,7 +45,7 @@ class SqliteJournal:
     async def _restore(self) -> None:
         """Open what is not open, anew what has failed, after a log that is not known has been settled."""
         writing = self._writing
-        if writing is not None and writing[1].broken:
+        if writing is not None and writing[1].unusable:
             self._reading.settled &= not writing[1].log.failed
             self._writing = None
             # The reader has the file open: nothing is copied, nor synced through a handle that has failed.
@@ -71,7 +71,7 @@ class SqliteJournal:
     async def close(self) -> None:
         await self._reading.stop()
         try:
-            if self._writing is not None and not self._writing[1].broken:
+            if self._writing is not None and not self._writing[1].unusable:
                 thread, writer = self._writing
                 await thread.run(writer.finish)
         except StorageError:
@@ -87,7 +87,7 @@ class SqliteJournal:
         writing, self._writing = self._writing, None
         steps = [self._reading.close_reader]
         if writing is not None:
-            steps.insert(0 if writing[1].broken else 1, writing[0].close)
+            steps.insert(0 if writing[1].unusable else 1, writing[0].close)
         async with AsyncExitStack() as stack:
             for step in reversed(steps):
                 stack.push_async_callback(step)
@@ -95,7 +95,7 @@ class SqliteJournal:
     async def _writer(self) -> tuple[ConnectionThread, Writer]:
         """The writing side, on a new connection if the last one failed, and on a log that is known."""
         writing, reading = self._writing, self._reading
-        if reading.opened and (writing is None or writing[1].broken or reading.current is None):
+        if reading.opened and (writing is None or writing[1].unusable or reading.current is None):
             await reading.restore()
         reading.check_open()
         if self._writing is None:

@@ -57,7 +57,7 @@ def _insert_rows(count: int) -> str:
 
 
 class Writer:
-    """The one writer of a file. `broken`: a statement failed, the connection must not be used again."""
+    """The one writer of a file. `unusable`: a statement, or copying the log, has failed on its connection."""
 
     def __init__(self, connection: sqlite3.Connection, *, where: str) -> None:
         self._connection = connection
@@ -68,7 +68,7 @@ class Writer:
         #: `log.failed`: the file has to be settled (`log.settle_log`) before it is opened again.
         self.log = Log(JOURNAL, where=where)
         self._changes = connection.total_changes
-        self.broken = False
+        self.unusable = False
 
     def has_recent(self, key: StreamKey) -> bool:
         """Whether the stream may have records that are not in `places`. For any thread."""
@@ -92,7 +92,7 @@ class Writer:
             try:
                 self.log.copy(self._connection)
             except StorageError:
-                self.broken = True
+                self.unusable = True
                 raise
 
     def _rows(self, records: Sequence[Record]) -> list[Row]:
@@ -258,7 +258,7 @@ class Writer:
         self._streams.clear()
 
     def _check_usable(self) -> None:
-        if self.broken:
+        if self.unusable:
             raise UnavailableError(f"{self._where}: an earlier statement failed on this connection")
 
     @contextmanager
@@ -288,12 +288,12 @@ class Writer:
         """Undo a transaction. What is remembered may be ahead of the file, so it is forgotten."""
         self._streams.clear()
         self._placement.forget()
-        self.broken = isinstance(error, FAULTS) or not isinstance(error, (ConflictError, ValueError))
+        self.unusable = isinstance(error, FAULTS) or not isinstance(error, (ConflictError, ValueError))
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
             # Nothing is lost: an unfinished transaction is not in the file, and the connection is given up.
-            self.broken = True
+            self.unusable = True
         if isinstance(error, FAULTS):
             raise storage_error(error, where=self._where) from error

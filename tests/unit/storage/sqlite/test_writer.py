@@ -12,6 +12,7 @@ from collab_storage.acceptance import KEY, make_record
 from collab_storage.records import StreamKey
 from collab_storage.sqlite import places
 from collab_storage.sqlite.database import JOURNAL, create_if_absent, open_for_writing
+from collab_storage.sqlite.log import Log
 from collab_storage.sqlite.writer import Writer
 
 
@@ -123,7 +124,7 @@ def test_a_conflict_leaves_the_writer_usable(writer: Writer) -> None:
     writer.append([make_record(3)])
     with pytest.raises(ConflictError):
         writer.append([make_record(4), make_record(2)])
-    assert not writer.broken
+    assert not writer.unusable
     writer.append([make_record(4)])
 
 
@@ -146,6 +147,22 @@ def test_after_a_fault_the_connection_is_not_used_again(
         with pytest.raises(UnavailableError, match="earlier statement"):
             call()
     assert count(connection, "records") == 1
+
+
+def test_after_a_failed_copying_it_is_unusable_though_what_it_wrote_is_whole(
+    connection: sqlite3.Connection, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(log: Log, connection: sqlite3.Connection) -> None:
+        raise UnavailableError("a sync has failed")
+
+    monkeypatch.setattr(Log, "copy", fail)
+    monkeypatch.setattr(Log, "is_due", True)
+    with pytest.raises(UnavailableError, match="a sync has failed"):
+        writer.append([make_record(0)])
+    assert writer.unusable
+    assert count(connection, "records") == 1
+    with pytest.raises(UnavailableError, match="earlier statement"):
+        writer.append([make_record(0)])
 
 
 @pytest.mark.parametrize(
