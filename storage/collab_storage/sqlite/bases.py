@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -60,8 +61,11 @@ class SqliteBases:
                 await self._reading.settle()
                 self._log = Log(BASES, where=self._where)
             if self._reading.current is None:
-                await self._write(self._begin_to_count, upgrade=True)
-                await self._reading.open_reader()
+                async with self._writing(upgrade=True) as (thread, connection):
+                    self._counted = await thread.run(last_base, connection, path=self._path)
+                    # Before what a full disk may refuse: reading needs no room.
+                    await self._reading.open_reader()
+                    await self._tidy_up(thread, connection)
 
     async def close(self) -> None:
         opened = self._reading.opened
@@ -74,7 +78,8 @@ class SqliteBases:
     async def _put_away(self) -> None:
         """Copy the log and drop it, as the last one to close; if workers have the file open, they go on."""
         try:
-            await self._write(_nothing, upgrade=False)
+            async with self._writing() as (thread, connection):
+                await self._tidy_up(thread, connection)
         except StorageError:
             # Everything is safe in the log, which the next start settles.
             pass
@@ -127,21 +132,21 @@ class SqliteBases:
             self._reading.check_open()
             if not self._reading.settled:
                 raise UnavailableError(f"{self._where}: the write-ahead log is to be copied anew first")
-            await self._write(function, upgrade=False)
+            async with self._writing() as (thread, connection):
+                await thread.run(function, connection)
+                await self._tidy_up(thread, connection)
 
-    async def _write(self, function: Callable[[sqlite3.Connection], None], *, upgrade: bool) -> None:
-        """Run a function, then drop the bytes that it left to drop, or that an earlier one did."""
+    @asynccontextmanager
+    async def _writing(
+        self, *, upgrade: bool = False
+    ) -> AsyncIterator[tuple[ConnectionThread, sqlite3.Connection]]:
+        """A connection for one change. Gives up the reader if the log could not be copied meanwhile."""
         thread = ConnectionThread(
             partial(open_for_writing, self._path, BASES, synchronous=self._synchronous, upgrade=upgrade)
         )
         connection = await thread.start()
         try:
-            await thread.run(function, connection)
-            while await thread.run(purge, connection, path=self._path):
-                pass
-            # Without a reader this connection is the last to close, and copies everything then.
-            if self._reading.current is not None:
-                await thread.run(self._copy_log, connection)
+            yield thread, connection
         finally:
             await thread.close()
             if self._log.failed:
@@ -149,8 +154,13 @@ class SqliteBases:
                 # After the other: it could not copy, and what it reads may be lost.
                 await self._reading.close_reader()
 
-    def _begin_to_count(self, connection: sqlite3.Connection) -> None:
-        self._counted = last_base(connection, path=self._path)
+    async def _tidy_up(self, thread: ConnectionThread, connection: sqlite3.Connection) -> None:
+        """Drop the bytes that this change left to drop, or an earlier one, and copy the log if it is due."""
+        while await thread.run(purge, connection, path=self._path):
+            pass
+        # Without a reader this connection is the last to close, and copies everything then.
+        if self._reading.current is not None:
+            await thread.run(self._copy_log, connection)
 
     def _copy_log(self, connection: sqlite3.Connection) -> None:
         """Copy the log into the file if this connection and the workers have written enough."""
@@ -168,7 +178,3 @@ class SqliteBases:
             return await thread.run(verify_bases, connection, where=self._where)
         finally:
             await thread.close()
-
-
-def _nothing(connection: sqlite3.Connection) -> None:
-    """Opening was all that was wanted."""

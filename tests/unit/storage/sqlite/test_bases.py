@@ -28,6 +28,7 @@ from collab_storage import (
 )
 from collab_storage.acceptance_bases import ROOM, TENANT, BasesAcceptance, make_data, read_data
 from collab_storage.sqlite import SqliteBases, quarantine, read_back, write_base
+from collab_storage.sqlite import bases as bases_module
 from collab_storage.sqlite.database import BASES
 
 from tests.support.leaks import no_leaks
@@ -105,6 +106,26 @@ async def test_bytes_that_an_interrupted_drop_has_left_are_dropped_when_opened(p
     await bases.open()
     await bases.close()
     assert (count(path, "chunks"), count(path, "purges")) == (2, 0)
+
+
+async def test_bases_open_and_are_read_though_a_full_disk_lets_nothing_be_dropped(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(connection: sqlite3.Connection, *, path: Path) -> bool:
+        raise UnavailableError("disk full")
+
+    make_file(path)
+    base = write(path)
+    bases = SqliteBases(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(bases_module, "purge", full)
+        await bases.open()
+        assert await bases.newest(TENANT, ROOM) == base
+        with pytest.raises(UnavailableError, match="disk full"):
+            await bases.drop_older(TENANT, ROOM, than=0)
+    await bases.drop_older(TENANT, ROOM, than=0)
+    assert await bases.newest(TENANT, ROOM) == base
+    await bases.close()
 
 
 async def test_close_waits_for_what_was_started(path: Path, bases: SqliteBases) -> None:
