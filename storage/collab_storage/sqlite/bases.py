@@ -1,15 +1,16 @@
 """`SqliteBases`: the port of bases on one SQLite file beside the journal's.
 
-Owns the connections: one thread reads; each change is on a connection of its own, because changes are rare
-and have to wait for workers, which reading never does. What happens there is `bases_reader.py` and
-`bases_writer.py`. After a change it copies the log (`log.py`), which workers write and never copy.
+One thread reads (`reading.py`); each change is on a connection of its own, because changes are rare and have
+to wait for workers, which reading never does. What happens there is `bases_reader.py` and `bases_writer.py`.
+Owns the changes, one at a time. After each it copies the log (`log.py`), which workers write and never copy.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -26,16 +27,10 @@ from collab_storage.sqlite.bases_writer import (
     purge,
     written_since,
 )
-from collab_storage.sqlite.database import (
-    BASES,
-    Synchronous,
-    create_if_absent,
-    open_for_reading,
-    open_for_writing,
-)
-from collab_storage.sqlite.log import Log, settle_log
+from collab_storage.sqlite.database import BASES, Synchronous, open_for_reading, open_for_writing
+from collab_storage.sqlite.log import Log
+from collab_storage.sqlite.reading import Reading
 from collab_storage.sqlite.thread import ConnectionThread
-from collab_storage.sqlite.together import Together
 
 
 class SqliteBases:
@@ -46,86 +41,59 @@ class SqliteBases:
         self._where = str(path)
         self._synchronous = synchronous
         self._changing = asyncio.Lock()
-        self._restoring = Together(self._restore, name=f"restore {path}")
-        self._opened = False
-        #: Whether it is known what of the log is in the file; see `log.settle_log`.
-        self._settled = False
+        make = partial(BasesReader, where=self._where)
+        self._reading = Reading(self._path, BASES, make, restore=self._restore)
         self._log = Log(BASES, where=self._where)
         #: What workers have written up to this base is counted in the log.
         self._counted = 0
-        self._reading: tuple[ConnectionThread, BasesReader] | None = None
 
     async def open(self) -> None:
-        await asyncio.to_thread(create_if_absent, self._path, BASES)
-        self._opened, self._settled = True, False
         try:
-            await self._tidy_up()
+            await self._reading.open(self._reading.restore)
         except BaseException:
-            self._opened = False
-            await self._restoring.finish()
-            await self._close_reader()
+            await self._reading.close_reader()
             raise
-
-    async def _tidy_up(self) -> None:
-        try:
-            await self._restoring.run()
-        except UnavailableError:
-            # A full disk can still be read from. The next change tries again.
-            if self._reading is None:
-                raise
 
     async def _restore(self) -> None:
         """Open the reader, after a log that is not known has been settled."""
         async with self._changing:
-            if not self._settled:
-                await self._settle()
-            if self._reading is None:
-                await self._write(self._begin_to_count, upgrade=True)
-                self._reading = await self._open_reader()
-
-    async def _settle(self) -> None:
-        await self._close_reader()
-        failure = await asyncio.to_thread(settle_log, self._path, BASES)
-        if failure is not None:
-            self._reading = await self._open_reader()
-            raise failure
-        self._settled, self._log = True, Log(BASES, where=self._where)
-
-    async def _open_reader(self) -> tuple[ConnectionThread, BasesReader]:
-        thread = ConnectionThread(partial(open_for_reading, self._path, BASES))
-        return thread, BasesReader(await thread.start(), where=self._where)
-
-    async def _close_reader(self) -> None:
-        reading, self._reading = self._reading, None
-        if reading is not None:
-            await reading[0].close()
+            if not self._reading.settled:
+                await self._reading.settle()
+                self._log = Log(BASES, where=self._where)
+            if self._reading.current is None:
+                async with self._writing(upgrade=True) as (thread, connection):
+                    self._counted = await thread.run(last_base, connection, path=self._path)
+                    # Before what a full disk may refuse: reading needs no room.
+                    await self._reading.open_reader()
+                    await self._tidy_up(thread, connection)
 
     async def close(self) -> None:
-        opened, self._opened = self._opened, False
-        await self._restoring.finish()
+        opened = self._reading.opened
+        await self._reading.stop()
         async with self._changing:
-            await self._close_reader()
-            if opened and self._settled:
+            await self._reading.close_reader()
+            if opened and self._reading.settled:
                 await self._put_away()
 
     async def _put_away(self) -> None:
         """Copy the log and drop it, as the last one to close; if workers have the file open, they go on."""
         try:
-            await self._write(_nothing, upgrade=False)
+            async with self._writing() as (thread, connection):
+                await self._tidy_up(thread, connection)
         except StorageError:
             # Everything is safe in the log, which the next start settles.
             pass
 
     async def newest(self, tenant: str, room: str) -> Base | None:
-        thread, reader = await self._reader()
+        thread, reader = await self._reading.reader()
         return await thread.run(reader.newest, tenant, room)
 
     async def table(self, base: Base) -> bytes:
-        thread, reader = await self._reader()
+        thread, reader = await self._reading.reader()
         return await thread.run(reader.table, base)
 
     async def chunk(self, base: Base, number: int) -> bytes:
-        thread, reader = await self._reader()
+        thread, reader = await self._reading.reader()
         return await thread.run(reader.chunk, base, number)
 
     async def drop_older(self, tenant: str, room: str, *, than: int) -> None:
@@ -133,91 +101,80 @@ class SqliteBases:
 
     async def check(self, base: Base) -> None:
         """As the port says, on a connection of its own: a large base takes long, and other reads go on."""
-        await self._reader()
+        await self._reading.reader()
         await asyncio.to_thread(read_back, self._path, base)
 
     async def drop(self, base: Base) -> None:
         await self._change(partial(drop_base, path=self._path, base=base))
 
     async def rooms(self, tenant: str, prefix: str = "", *, after: str = "", limit: int = 1000) -> list[str]:
-        thread, reader = await self._reader()
+        thread, reader = await self._reading.reader()
         return await thread.run(reader.rooms, tenant, prefix, after, limit)
 
     async def quarantined(
         self, tenant: str, room: str, *, after: int = 0, limit: int = 1000
     ) -> list[Quarantined]:
-        thread, reader = await self._reader()
+        thread, reader = await self._reading.reader()
         return await thread.run(reader.quarantined, tenant, room, after, limit)
 
     async def quarantined_data(self, entry: Quarantined) -> bytes:
-        thread, reader = await self._reader()
+        thread, reader = await self._reading.reader()
         return await thread.run(reader.quarantined_data, entry)
 
     async def delete_room(self, tenant: str, room: str) -> None:
         await self._change(partial(delete_room, path=self._path, tenant=tenant, room=room))
 
     async def _change(self, function: Callable[[sqlite3.Connection], None]) -> None:
-        if self._opened and not self._settled:
-            await self._restoring.run()
+        if self._reading.opened and not self._reading.settled:
+            await self._reading.restore()
         async with self._changing:
             # Asked for under the lock: after `close` nothing changes the file.
-            self._check_open()
-            if not self._settled:
+            self._reading.check_open()
+            if not self._reading.settled:
                 raise UnavailableError(f"{self._where}: the write-ahead log is to be copied anew first")
-            await self._write(function, upgrade=False)
+            async with self._writing() as (thread, connection):
+                await thread.run(function, connection)
+                await self._tidy_up(thread, connection)
 
-    async def _write(self, function: Callable[[sqlite3.Connection], None], *, upgrade: bool) -> None:
-        """Run a function, then drop the bytes that it left to drop, or that an earlier one did."""
+    @asynccontextmanager
+    async def _writing(
+        self, *, upgrade: bool = False
+    ) -> AsyncIterator[tuple[ConnectionThread, sqlite3.Connection]]:
+        """A connection for one change. Gives up the reader if the log could not be copied meanwhile."""
         thread = ConnectionThread(
             partial(open_for_writing, self._path, BASES, synchronous=self._synchronous, upgrade=upgrade)
         )
         connection = await thread.start()
         try:
-            await thread.run(function, connection)
-            while await thread.run(purge, connection, path=self._path):
-                pass
-            # Without a reader this connection is the last to close, and copies everything then.
-            if self._reading is not None:
-                await thread.run(self._copy_log, connection)
+            yield thread, connection
         finally:
             await thread.close()
             if self._log.failed:
-                self._settled = False
+                self._reading.settled = False
                 # After the other: it could not copy, and what it reads may be lost.
-                await self._close_reader()
+                await self._reading.close_reader()
 
-    def _begin_to_count(self, connection: sqlite3.Connection) -> None:
-        self._counted = last_base(connection, path=self._path)
+    async def _tidy_up(self, thread: ConnectionThread, connection: sqlite3.Connection) -> None:
+        """Drop the bytes that this change left to drop, or an earlier one, and copy the log if it is due."""
+        while await thread.run(purge, connection, path=self._path):
+            pass
+        # Without a reader this connection is the last to close, and copies everything then.
+        if self._reading.current is not None:
+            await thread.run(self._copy_log, connection)
 
     def _copy_log(self, connection: sqlite3.Connection) -> None:
         """Copy the log into the file if this connection and the workers have written enough."""
         self._counted, size = written_since(connection, self._counted, path=self._path)
-        self._log.pages += size // self._log.page_bytes + connection.total_changes
+        self._log.wrote(rows=connection.total_changes, size_bytes=size)
         if self._log.is_due:
             self._log.copy(connection)
 
     async def verify(self) -> list[Damage]:
         """As the port says, on a connection of its own: it takes long, and other reads go on."""
-        await self._reader()
+        await self._reading.reader()
         thread = ConnectionThread(partial(open_for_reading, self._path, BASES))
         connection = await thread.start()
         try:
             return await thread.run(verify_bases, connection, where=self._where)
         finally:
             await thread.close()
-
-    async def _reader(self) -> tuple[ConnectionThread, BasesReader]:
-        if self._opened and self._reading is None:
-            await self._restoring.run()
-        self._check_open()
-        if self._reading is None:
-            raise UnavailableError(f"{self._where} is being opened again")
-        return self._reading
-
-    def _check_open(self) -> None:
-        if not self._opened:
-            raise StorageError(f"{self._where} is not open")
-
-
-def _nothing(connection: sqlite3.Connection) -> None:
-    """Opening was all that was wanted."""

@@ -35,6 +35,8 @@ class FileKind:
     #: `PRAGMA application_id`.
     application_id: int
     page_bytes: int
+    #: Of the rows that a transaction changes, so many lie in one page, more or less; see `log.Log.wrote`.
+    rows_per_page: int
     #: How long to wait for somebody else's transaction.
     busy_timeout_seconds: float
     #: The write-ahead log is copied into the file (`log.py`) whenever it has grown by so many pages …
@@ -51,6 +53,7 @@ JOURNAL = FileKind(
     folder="journal",
     application_id=0x436F4A6F,
     page_bytes=4096,
+    rows_per_page=4,
     busy_timeout_seconds=5.0,
     checkpoint_pages=1000,
     wal_limit_bytes=64 << 20,
@@ -60,6 +63,8 @@ BASES = FileKind(
     folder="bases",
     application_id=0x436F4261,
     page_bytes=8192,
+    # Measured: a deleted room of one base changes 5 rows in 9 pages; 19 dropped bases 95 rows in 42 to 117.
+    rows_per_page=1,
     busy_timeout_seconds=30.0,
     checkpoint_pages=500,
     wal_limit_bytes=8 << 20,

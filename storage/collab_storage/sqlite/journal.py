@@ -1,12 +1,11 @@
 """`SqliteJournal`: the journal port on one SQLite file.
 
-Owns the connections: one thread writes, one reads, so a long read never delays a commit, and gives up a
-connection that has failed. What happens on the threads is `writer.py` and `reader.py`.
+One thread writes, one reads, so a long read never delays a commit. Owns the connection that writes, and gives
+it up when it has failed; `reading.py` has the other. What happens there is `writer.py` and `reader.py`.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -16,17 +15,10 @@ from typing import TypeVar
 from collab_storage.errors import StorageError, UnavailableError, UnreadableError
 from collab_storage.journal import DEFAULT_PAGE_BYTES
 from collab_storage.records import Damage, Record, StreamInfo, StreamKey
-from collab_storage.sqlite.database import (
-    JOURNAL,
-    Synchronous,
-    create_if_absent,
-    open_for_reading,
-    open_for_writing,
-)
-from collab_storage.sqlite.log import settle_log
+from collab_storage.sqlite.database import JOURNAL, Synchronous, open_for_writing
 from collab_storage.sqlite.reader import Reader
+from collab_storage.sqlite.reading import Reading
 from collab_storage.sqlite.thread import ConnectionThread
-from collab_storage.sqlite.together import Together
 from collab_storage.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -39,56 +31,31 @@ class SqliteJournal:
         self._path = Path(path)
         self._where = str(path)
         self._synchronous = synchronous
-        self._restoring = Together(self._restore, name=f"restore {path}")
-        self._opened = False
-        #: Whether it is known what of the log is in the file; see `log.settle_log`.
-        self._settled = False
+        make = partial(Reader, where=self._where)
+        self._reading = Reading(self._path, JOURNAL, make, restore=self._restore)
         self._writing: tuple[ConnectionThread, Writer] | None = None
-        self._reading: tuple[ConnectionThread, Reader] | None = None
 
     async def open(self) -> None:
-        await asyncio.to_thread(create_if_absent, self._path, JOURNAL)
-        self._opened, self._settled = True, False
         try:
-            await self._tidy_up()
+            await self._reading.open(self._purge)
         except BaseException:
-            self._opened = False
-            await self._restoring.finish()
             await self._close_all()
             raise
-
-    async def _tidy_up(self) -> None:
-        try:
-            await self._purge()
-        except UnavailableError:
-            # A full disk can still be read from. Whoever appends next is told, and tries this first.
-            if self._reading is None:
-                raise
 
     async def _restore(self) -> None:
         """Open what is not open, anew what has failed, after a log that is not known has been settled."""
         writing = self._writing
-        if writing is not None and writing[1].broken:
-            self._settled = self._settled and not writing[1].log.failed
+        if writing is not None and writing[1].unusable:
+            self._reading.settled &= not writing[1].log.failed
             self._writing = None
             # The reader has the file open: nothing is copied, nor synced through a handle that has failed.
             await writing[0].close()
-        if not self._settled:
-            await self._settle()
+        if not self._reading.settled:
+            await self._reading.settle()
         if self._writing is None:
             self._writing = await self._open_writer()
-        if self._reading is None:
-            self._reading = await self._open_reader()
-
-    async def _settle(self) -> None:
-        reading, self._reading = self._reading, None
-        if reading is not None:
-            await reading[0].close()
-        failure = await asyncio.to_thread(settle_log, self._path, JOURNAL)
-        if failure is not None:
-            self._reading = await self._open_reader()
-            raise failure
-        self._settled = True
+        if self._reading.current is None:
+            await self._reading.open_reader()
 
     async def _open_writer(self) -> tuple[ConnectionThread, Writer]:
         thread = ConnectionThread(
@@ -101,15 +68,10 @@ class SqliteJournal:
             await thread.close()
             raise
 
-    async def _open_reader(self) -> tuple[ConnectionThread, Reader]:
-        thread = ConnectionThread(partial(open_for_reading, self._path, JOURNAL))
-        return thread, Reader(await thread.start(), where=self._where)
-
     async def close(self) -> None:
-        self._opened = False
-        await self._restoring.finish()
+        await self._reading.stop()
         try:
-            if self._writing is not None and not self._writing[1].broken:
+            if self._writing is not None and not self._writing[1].unusable:
                 thread, writer = self._writing
                 await thread.run(writer.finish)
         except StorageError:
@@ -122,35 +84,28 @@ class SqliteJournal:
         """The writer's connection last: closing the last one copies the log and drops it. If something has
         failed, the reader's, which can do neither; the next start does it from the beginning.
         """
-        reading, self._reading = self._reading, None
         writing, self._writing = self._writing, None
-        order = [reading, writing] if writing is not None and not writing[1].broken else [writing, reading]
+        steps = [self._reading.close_reader]
+        if writing is not None:
+            steps.insert(0 if writing[1].unusable else 1, writing[0].close)
         async with AsyncExitStack() as stack:
-            for connection in reversed(order):
-                if connection is not None:
-                    stack.push_async_callback(connection[0].close)
+            for step in reversed(steps):
+                stack.push_async_callback(step)
 
     async def _writer(self) -> tuple[ConnectionThread, Writer]:
         """The writing side, on a new connection if the last one failed, and on a log that is known."""
-        writing = self._writing
-        if self._opened and (writing is None or writing[1].broken or self._reading is None):
-            await self._restoring.run()
-        if not self._opened or self._writing is None:
-            raise StorageError(f"{self._where} is not open")
+        writing, reading = self._writing, self._reading
+        if reading.opened and (writing is None or writing[1].unusable or reading.current is None):
+            await reading.restore()
+        reading.check_open()
+        if self._writing is None:
+            raise UnavailableError(f"{self._where} is being opened again")
         return self._writing
 
     async def _reader(self) -> tuple[ConnectionThread, Reader]:
         """The reading side. After a failed copying it would find pages in the file that may not be there."""
         distrusted = self._writing is not None and self._writing[1].log.failed
-        if self._opened and (self._reading is None or distrusted):
-            try:
-                await self._restoring.run()
-            except UnavailableError:
-                if self._reading is None:
-                    raise
-        if not self._opened or self._reading is None:
-            raise StorageError(f"{self._where} is not open")
-        return self._reading
+        return await self._reading.reader(distrusted=distrusted)
 
     async def _look(self, function: Callable[[Reader], Callable[..., T]], key: StreamKey, *args: object) -> T:
         """Run a function of the reader; it looks through the newest records if some are of the stream."""
@@ -210,7 +165,7 @@ class SqliteJournal:
     async def verify(self) -> list[Damage]:
         """As the port says, on a connection of its own: it takes long, and other reads go on."""
         await self._reader()
-        thread, reader = await self._open_reader()
+        thread, reader = await self._reading.another()
         try:
             return await thread.run(reader.verify)
         finally:

@@ -15,8 +15,6 @@ from collab_storage.errors import UnavailableError
 from collab_storage.sqlite.database import FileKind, open_alone
 from collab_storage.sqlite.faults import storage_error, translated
 
-#: Of what a transaction changed, so many rows lie in one page, more or less.
-ROWS_PER_PAGE = 4
 #: After a part was copied the rest is tried after this part of the usual pages.
 RETRY_SHARE = 10
 
@@ -29,7 +27,8 @@ class Log:
 
     def __init__(self, kind: FileKind, *, where: str) -> None:
         self._where = where
-        self.page_bytes = kind.page_bytes
+        self._page_bytes = kind.page_bytes
+        self._rows_per_page = kind.rows_per_page
         self._most_pages = kind.checkpoint_pages
         #: About how many were written since the log was copied.
         self.pages = 0
@@ -38,6 +37,11 @@ class Log:
     @property
     def is_due(self) -> bool:
         return self.pages >= self._most_pages
+
+    def wrote(self, *, rows: int = 0, size_bytes: int = 0) -> None:
+        """Count a commit: rows of any size that it changed, and the bytes of rows that are not among them."""
+        if rows or size_bytes:
+            self.pages += 1 + rows // self._rows_per_page + size_bytes // self._page_bytes
 
     def copy(self, connection: sqlite3.Connection) -> None:
         """Copy what readers allow. All of it is safe in the log before and after.

@@ -16,7 +16,7 @@ from collab_storage.errors import ConflictError, StorageError, UnavailableError
 from collab_storage.records import MAX_OFFSET, Record, StreamKey, check_key
 from collab_storage.sqlite.database import JOURNAL
 from collab_storage.sqlite.faults import FAULTS, storage_error, translated
-from collab_storage.sqlite.log import ROWS_PER_PAGE, Log
+from collab_storage.sqlite.log import Log
 from collab_storage.sqlite.places import Placement
 from collab_storage.sqlite.rows import REMOVED, Row, encode_row, removed_row
 from collab_storage.sqlite.streams import Stream, find_head, find_stream, insert_stream, save_stream
@@ -57,7 +57,7 @@ def _insert_rows(count: int) -> str:
 
 
 class Writer:
-    """The one writer of a file. `broken`: a statement failed, the connection must not be used again."""
+    """The one writer of a file. `unusable`: a statement, or copying the log, has failed on its connection."""
 
     def __init__(self, connection: sqlite3.Connection, *, where: str) -> None:
         self._connection = connection
@@ -68,7 +68,7 @@ class Writer:
         #: `log.failed`: the file has to be settled (`log.settle_log`) before it is opened again.
         self.log = Log(JOURNAL, where=where)
         self._changes = connection.total_changes
-        self.broken = False
+        self.unusable = False
 
     def has_recent(self, key: StreamKey) -> bool:
         """Whether the stream may have records that are not in `places`. For any thread."""
@@ -92,7 +92,7 @@ class Writer:
             try:
                 self.log.copy(self._connection)
             except StorageError:
-                self.broken = True
+                self.unusable = True
                 raise
 
     def _rows(self, records: Sequence[Record]) -> list[Row]:
@@ -114,18 +114,19 @@ class Writer:
         """Insert and commit; in the ordinary case as one statement, which commits itself."""
         connection, placement = self._connection, self._placement
         first_id = placement.take_ids(len(rows))
+        size = sum([_ROW_BYTES + len(row[6]) for row in rows])
+        # They count by their bytes.
+        self._changes += len(rows)
         if len(rows) <= STATEMENT_ROWS and not (connection.in_transaction or placement.is_due):
             if rows:
                 connection.execute(_insert_rows(len(rows)), (first_id, *chain.from_iterable(rows)))
-                self._changes += len(rows)
-                size = sum([_ROW_BYTES + len(row[6]) for row in rows])
-                self.log.pages += 1 + size // self.log.page_bytes
+                self.log.wrote(size_bytes=size)
             return
         self._begin()
         connection.executemany(_INSERT_ONE, [(first_id + n, *row) for n, row in enumerate(rows)])
         if placement.is_due:
             placement.place()
-        self._commit()
+        self._commit(size_bytes=size)
 
     def _open_stream(self, record: Record) -> Stream:
         """The stream of a record, made if it is the first one."""
@@ -257,7 +258,7 @@ class Writer:
         self._streams.clear()
 
     def _check_usable(self) -> None:
-        if self.broken:
+        if self.unusable:
             raise UnavailableError(f"{self._where}: an earlier statement failed on this connection")
 
     @contextmanager
@@ -276,23 +277,23 @@ class Writer:
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN IMMEDIATE")
 
-    def _commit(self) -> None:
+    def _commit(self, *, size_bytes: int = 0) -> None:
         self._connection.execute("COMMIT")
         self._placement.settle()
         changes = self._connection.total_changes
-        self.log.pages += 1 + (changes - self._changes) // ROWS_PER_PAGE
+        self.log.wrote(rows=changes - self._changes, size_bytes=size_bytes)
         self._changes = changes
 
     def _abandon(self, error: BaseException) -> None:
         """Undo a transaction. What is remembered may be ahead of the file, so it is forgotten."""
         self._streams.clear()
         self._placement.forget()
-        self.broken = isinstance(error, FAULTS) or not isinstance(error, (ConflictError, ValueError))
+        self.unusable = isinstance(error, FAULTS) or not isinstance(error, (ConflictError, ValueError))
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
             # Nothing is lost: an unfinished transaction is not in the file, and the connection is given up.
-            self.broken = True
+            self.unusable = True
         if isinstance(error, FAULTS):
             raise storage_error(error, where=self._where) from error

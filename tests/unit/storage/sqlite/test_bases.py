@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from collab_storage import (
 )
 from collab_storage.acceptance_bases import ROOM, TENANT, BasesAcceptance, make_data, read_data
 from collab_storage.sqlite import SqliteBases, quarantine, read_back, write_base
+from collab_storage.sqlite import bases as bases_module
 from collab_storage.sqlite.database import BASES
 
 from tests.support.leaks import no_leaks
@@ -106,6 +108,26 @@ async def test_bytes_that_an_interrupted_drop_has_left_are_dropped_when_opened(p
     assert (count(path, "chunks"), count(path, "purges")) == (2, 0)
 
 
+async def test_bases_open_and_are_read_though_a_full_disk_lets_nothing_be_dropped(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(connection: sqlite3.Connection, *, path: Path) -> bool:
+        raise UnavailableError("disk full")
+
+    make_file(path)
+    base = write(path)
+    bases = SqliteBases(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(bases_module, "purge", full)
+        await bases.open()
+        assert await bases.newest(TENANT, ROOM) == base
+        with pytest.raises(UnavailableError, match="disk full"):
+            await bases.drop_older(TENANT, ROOM, than=0)
+    await bases.drop_older(TENANT, ROOM, than=0)
+    assert await bases.newest(TENANT, ROOM) == base
+    await bases.close()
+
+
 async def test_close_waits_for_what_was_started(path: Path, bases: SqliteBases) -> None:
     write(path, data=[make_data(3 * CHUNK_BYTES)])
     await asyncio.gather(bases.delete_room(TENANT, ROOM), bases.close())
@@ -169,6 +191,19 @@ async def test_the_loop_itself_touches_no_file_and_nothing_is_left(path: Path) -
             await bases.close()
         finally:
             guard.deactivate()
+
+
+async def test_what_workers_and_drops_add_to_the_log_is_known_within_a_half(
+    path: Path, bases: SqliteBases
+) -> None:
+    rooms = [str(number) for number in range(20)]
+    for room in rooms:
+        write(path, room=room, data=[make_data(50_000)])
+    for room in rooms:
+        await bases.delete_room(TENANT, room)
+    with closing(sqlite3.connect(path)) as connection:
+        _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    assert bases._log.pages == pytest.approx(pages, rel=0.5)
 
 
 #: Writes bases of a room one after the other, of a size in bytes, and says when each is read back.

@@ -215,8 +215,7 @@ async def test_a_long_read_does_not_delay_a_commit(
 ) -> None:
     await journal.append([make_record(0)])
     reading, go = threading.Event(), threading.Event()
-    assert journal._reading is not None
-    reader = journal._reading[1]
+    _, reader = await journal._reading.reader()
     read = reader.read
 
     def slow_read(*args: Any, **kwargs: Any) -> list[Record]:

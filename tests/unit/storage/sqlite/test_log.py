@@ -59,13 +59,24 @@ def test_nothing_is_copied_but_by_us(path: Path, writing: sqlite3.Connection) ->
 def test_it_is_due_after_so_many_pages_and_copied_whole(path: Path, writing: sqlite3.Connection) -> None:
     log = make_log()
     insert(writing, 1)
-    log.pages = 99
+    log.wrote(size_bytes=98 * JOURNAL.page_bytes)
     assert not log.is_due
-    log.pages = 100
+    log.wrote(rows=1)
     assert log.is_due
     log.copy(writing)
     assert numbers(path) == [1]
     assert log.pages == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "size_bytes", "pages"), [(0, 0, 0), (1, 0, 1), (8, 0, 3), (0, 1, 1), (0, 8192, 3), (8, 8192, 5)]
+)
+def test_a_commit_takes_a_page_and_what_its_rows_and_bytes_fill(
+    rows: int, size_bytes: int, pages: int
+) -> None:
+    log = make_log()
+    log.wrote(rows=rows, size_bytes=size_bytes)
+    assert log.pages == pages
 
 
 def test_a_part_is_soon_followed_by_the_rest(path: Path, writing: sqlite3.Connection) -> None:

@@ -16,7 +16,7 @@ import pytest
 from collab_storage.acceptance import KEY, make_record, offsets
 from collab_storage.acceptance_bases import ROOM, TENANT
 from collab_storage.errors import UnavailableError
-from collab_storage.sqlite import SqliteBases, SqliteJournal, bases, database, journal
+from collab_storage.sqlite import SqliteBases, SqliteJournal, database, reading
 from collab_storage.sqlite.database import BASES, JOURNAL, open_for_reading
 from collab_storage.sqlite.log import Log, settle_log
 
@@ -62,8 +62,7 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         paths.append(path)
         return settle_log(path, kind)
 
-    for module in (journal, bases):
-        monkeypatch.setattr(module, "settle_log", settle)
+    monkeypatch.setattr(reading, "settle_log", settle)
     return paths
 
 
@@ -177,9 +176,11 @@ async def test_bases_are_read_while_there_is_no_room_to_settle_their_log(
     with pytest.raises(UnavailableError, match="a sync has failed"):
         await shelf.drop_older(TENANT, ROOM, than=0)
     settled.append(UnavailableError("disk full"))
-    with pytest.raises(UnavailableError, match="disk full"):
-        await shelf.drop_older(TENANT, ROOM, than=0)
-    assert await shelf.newest(TENANT, ROOM) == base
+    # Also by whoever is the first to ask, and finds that the log cannot be settled.
+    for _ in range(2):
+        assert await shelf.newest(TENANT, ROOM) == base
+        with pytest.raises(UnavailableError, match="disk full"):
+            await shelf.drop_older(TENANT, ROOM, than=0)
     settled.clear()
     await shelf.drop_older(TENANT, ROOM, than=0)
     assert await shelf.newest(TENANT, ROOM) == base

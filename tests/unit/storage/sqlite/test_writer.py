@@ -12,6 +12,7 @@ from collab_storage.acceptance import KEY, make_record
 from collab_storage.records import StreamKey
 from collab_storage.sqlite import places
 from collab_storage.sqlite.database import JOURNAL, create_if_absent, open_for_writing
+from collab_storage.sqlite.log import Log
 from collab_storage.sqlite.writer import Writer
 
 
@@ -123,7 +124,7 @@ def test_a_conflict_leaves_the_writer_usable(writer: Writer) -> None:
     writer.append([make_record(3)])
     with pytest.raises(ConflictError):
         writer.append([make_record(4), make_record(2)])
-    assert not writer.broken
+    assert not writer.unusable
     writer.append([make_record(4)])
 
 
@@ -146,3 +147,36 @@ def test_after_a_fault_the_connection_is_not_used_again(
         with pytest.raises(UnavailableError, match="earlier statement"):
             call()
     assert count(connection, "records") == 1
+
+
+def test_after_a_failed_copying_it_is_unusable_though_what_it_wrote_is_whole(
+    connection: sqlite3.Connection, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(log: Log, connection: sqlite3.Connection) -> None:
+        raise UnavailableError("a sync has failed")
+
+    monkeypatch.setattr(Log, "copy", fail)
+    monkeypatch.setattr(Log, "is_due", True)
+    with pytest.raises(UnavailableError, match="a sync has failed"):
+        writer.append([make_record(0)])
+    assert writer.unusable
+    assert count(connection, "records") == 1
+    with pytest.raises(UnavailableError, match="earlier statement"):
+        writer.append([make_record(0)])
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"), [(1, 2_000_000), (100, 20_000), (20, 100_000)], ids=["one", "many", "large"]
+)
+@pytest.mark.parametrize("known", [False, True])
+def test_what_a_commit_adds_to_the_log_is_known_within_a_quarter(
+    connection: sqlite3.Connection, writer: Writer, rows: int, size: int, known: bool
+) -> None:
+    """However it is committed. The data of many rows, and of a stream's first, did not count."""
+    if known:
+        writer.append([make_record(0)])
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = writer.log.pages
+    writer.append([make_record(1 + number, data=bytes(size)) for number in range(rows)])
+    _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    assert writer.log.pages - before == pytest.approx(pages, rel=0.25)
