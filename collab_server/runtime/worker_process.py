@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
-from typing import Self
+from subprocess import PIPE, Popen, TimeoutExpired
+from typing import IO, Self
 
 from collab_server.errors import FailureKind, JobFailed
 from collab_server.pipe import JSON, LENGTHS_BYTES, BadFrame, decode_head, decode_lengths
@@ -26,27 +26,55 @@ END_SECONDS = 2.0
 _READ_BYTES, _FREE_BYTES, _PAUSE_SECONDS = 16_384, 262_144, 0.01
 
 
+class _Output:
+    """A pipe that the process writes to."""
+
+    def __init__(self, reader: asyncio.StreamReader, transport: asyncio.ReadTransport) -> None:
+        self.reader = reader
+        self.transport = transport
+
+    @classmethod
+    async def of(cls, pipe: IO[bytes]) -> Self:
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+        return cls(reader, transport)
+
+
+async def _writer(pipe: IO[bytes]) -> asyncio.StreamWriter:
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(
+        lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), pipe
+    )
+    return asyncio.StreamWriter(transport, protocol, None, loop)
+
+
 class WorkerProcess:
     """Use: `launch`, `ready`, `ask` one after the other, `end`, which is always due."""
 
-    def __init__(self, process: Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
+    def __init__(self, process: Popen[bytes], stdin: asyncio.StreamWriter, *outputs: _Output) -> None:
         self._process = process
-        self._stdin, self._stdout = process.stdin, process.stdout
+        self._stdin = stdin
+        self._outputs = outputs
+        self._stdout, stderr = (output.reader for output in outputs)
         self._tail = ErrorTail()
-        self._listening = asyncio.create_task(self._listen(process.stderr), name="worker stderr")
+        self._listening = asyncio.create_task(self._listen(stderr), name="worker stderr")
 
     @classmethod
     async def launch(cls, *arguments: str) -> Self:
         """A new process. Raises OSError if none can be had."""
-        # A session of its own: Ctrl-C at the terminal must not end it, not even while it starts.
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", ENTRY_POINT, *arguments,
-            stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True,
+        # Here, for uvloop would copy our page tables: 40 ms of its loop where the server has 400 MB, against
+        # 1 ms. Not in a thread, whose end would end the worker (see `engine.host`). A session of its own:
+        # Ctrl-C at the terminal must not end it, not even while it starts.
+        process = Popen(  # noqa: ASYNC220
+            [sys.executable, "-P", "-m", ENTRY_POINT, *arguments],
+            bufsize=0, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True,
         )  # fmt: skip
-        return cls(process)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        stdin = await _writer(process.stdin)
+        return cls(process, stdin, await _Output.of(process.stdout), await _Output.of(process.stderr))
 
     async def ready(self) -> None:
         """Wait until it takes jobs. Raises JobFailed."""
@@ -102,29 +130,27 @@ class WorkerProcess:
             self._kill()
         self._stdin.close()
         try:
-            async with asyncio.timeout(END_SECONDS):
-                await self._process.wait()
-        except TimeoutError:
+            await asyncio.to_thread(self._process.wait, END_SECONDS)
+        except TimeoutExpired:
             self._kill()
-            await self._process.wait()
-        # What is still in the pipes: they are closed when they have been read to their end.
+            await asyncio.to_thread(self._process.wait)
+        # What is still in the pipes.
         while await self._stdout.read(_READ_BYTES):
             pass
         await self._listening
+        for output in self._outputs:
+            output.transport.close()
 
     def _kill(self) -> None:
-        try:
-            self._process.kill()
-        except ProcessLookupError:
-            # It has ended by itself.
-            pass
+        # Nothing if it has ended by itself.
+        self._process.kill()
 
     async def _listen(self, stderr: asyncio.StreamReader) -> None:
         read = 0
         while data := await stderr.read(_READ_BYTES):
             self._tail.feed(data)
             read += len(data)
-            if read > _FREE_BYTES and self._process.returncode is None:
+            if read > _FREE_BYTES and self._process.poll() is None:
                 await asyncio.sleep(_PAUSE_SECONDS)
 
 
