@@ -70,6 +70,16 @@ class WorkerProcess:
             [sys.executable, "-P", "-m", ENTRY_POINT, *arguments],
             bufsize=0, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True,
         )  # fmt: skip
+        opening = asyncio.ensure_future(cls._open(process))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # Nobody knows of it yet who could end it.
+            await (await opening).end(at_once=True)
+            raise
+
+    @classmethod
+    async def _open(cls, process: Popen[bytes]) -> Self:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
