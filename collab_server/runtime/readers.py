@@ -18,12 +18,10 @@ from collab_server.observability.metrics import Metrics
 from collab_server.protocol import messages
 from collab_server.rooms.member import Member
 from collab_server.rooms.room import Room
-from collab_server.runtime.base_cache import BaseCache
 from collab_server.runtime.base_waiters import BaseWaiters
 from collab_server.runtime.connection import LARGE_BYTES, Connection, Frame, LargeMessage
 from collab_server.runtime.missed import MissedDeltas
-from collab_server.runtime.tasks import TaskOwner
-from collab_server.types import RoomKey, StateVector
+from collab_server.types import StateVector
 from collab_server.updates import Base, Pieces, memory_of_state
 
 if TYPE_CHECKING:
@@ -40,10 +38,13 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Full:
-    """A step 2 of the whole document at a place; `tail_bytes` is what the room's tail had then."""
+    """A step 2 of the whole document at a version. A large one is sent for a while when it is no longer new:
+    `place` is where its readers catch up from, `tail_bytes` what the room's tail had then.
+    """
 
-    place: _Place
+    version: int
     message: Frame | LargeMessage
+    place: _Place | None
     tail_bytes: int
 
 
@@ -57,28 +58,17 @@ class _Merged:
 
 
 class Readers:
-    """Sends the document to the sessions of one room. `stored` is the base that the room's tail follows
-    on.
-    """
+    """Sends the document to the sessions of one room."""
 
     def __init__(
-        self,
-        key: RoomKey,
-        room: Room,
-        *,
-        stored: StoredBase | None,
-        bases: BaseCache,
-        metrics: Metrics,
-        tasks: TaskOwner,
-        clock: Clock,
-        flush: Callable[[], None],
+        self, room: Room, waiters: BaseWaiters, *, metrics: Metrics, clock: Clock, flush: Callable[[], None]
     ) -> None:
         """`flush` leaves nothing pending in the room."""
         self._flush = flush
         self._room = room
         self._metrics = metrics
         self._clock = clock
-        self._waiters = BaseWaiters(key, room, stored=stored, bases=bases, tasks=tasks, flush=flush)
+        self._waiters = waiters
         self._at_head: dict[Session, Connection] = {}
         self._behind: dict[Session, _Place] = {}
         self._place: _Place | None = None
@@ -146,18 +136,16 @@ class Readers:
 
     def _answer(self, session: Session, state_vector: StateVector, base: Base | None) -> None:
         started = self._clock.monotonic()
+        # Before anything is written: a step 2 that fills the buffer takes the session off the head again.
+        if session not in self._behind:
+            self._at_head[session] = session.connection
         if state_vector:
-            place = self._here()
             message = _message(messages.step_2_head, self._room.step_2(state_vector, base))
         else:
             full = self._full_answer(base)
-            place, message = full.place, full.message
-        # Before anything is written: a step 2 that fills the buffer takes the session off the head again.
-        if place.version != self._room.version:
-            self._at_head.pop(session, None)
-            self._behind.setdefault(session, place)
-        elif session not in self._behind:
-            self._at_head[session] = session.connection
+            message = full.message
+            if full.place is not None:
+                self._put_behind(session, full.place)
         session.send_any(message)
         self._metrics.sync_steps_sent += 1
         self.send_snapshot(session)
@@ -169,12 +157,13 @@ class Readers:
         """
         full, tail_bytes = self._full, self._room.tail_bytes
         if full is not None:
-            if full.place.version == self._room.version:
+            if full.version == self._room.version:
                 return full
-            if isinstance(full.message, LargeMessage) and tail_bytes - full.tail_bytes <= LARGE_BYTES:
+            if full.place is not None and tail_bytes - full.tail_bytes <= LARGE_BYTES:
                 return full
         message = _message(messages.step_2_head, self._room.step_2({}, base))
-        self._full = _Full(self._here(), message, tail_bytes)
+        place = self._here() if isinstance(message, LargeMessage) else None
+        self._full = _Full(self._room.version, message, place, tail_bytes)
         return self._full
 
     def send_snapshot(self, session: Session) -> None:
@@ -198,8 +187,13 @@ class Readers:
 
     def falls_behind(self, session: Session) -> None:
         """The session's buffer is full: nothing more is written to it until it drains."""
+        if session in self._at_head:
+            self._put_behind(session, self._here())
+
+    def _put_behind(self, session: Session, place: _Place) -> None:
+        """Off the head; one that is behind already keeps its place, which is older."""
         if self._at_head.pop(session, None) is not None:
-            self._behind[session] = self._here()
+            self._behind[session] = place
             self._metrics.sessions_fell_behind += 1
 
     def _here(self) -> _Place:
@@ -251,7 +245,7 @@ class Readers:
 
     def _has_large_answer(self) -> bool:
         """One that a joiner may get when it is no longer new, and catch up from there."""
-        return self._full is not None and isinstance(self._full.message, LargeMessage)
+        return self._full is not None and self._full.place is not None
 
     def _forget_missed(self) -> None:
         """Nobody is there any more who could be sent the deltas that were kept."""

@@ -27,6 +27,7 @@ from collab_server.rooms.outcomes import Outcome, Snapshot
 from collab_server.rooms.room import Room
 from collab_server.runtime.activity import Activity
 from collab_server.runtime.base_cache import BaseCache
+from collab_server.runtime.base_waiters import BaseWaiters
 from collab_server.runtime.connection import Frame
 from collab_server.runtime.persister import Persister
 from collab_server.runtime.readers import Readers
@@ -82,16 +83,8 @@ class RoomRunner:
         self._on_lost = on_lost
         self._on_saved = on_saved
         self._on_audit = on_audit
-        self.readers = Readers(
-            key,
-            room,
-            stored=stored,
-            bases=bases,
-            metrics=metrics,
-            tasks=tasks,
-            clock=clock,
-            flush=self._flush_pending,
-        )
+        waiters = BaseWaiters(key, room, stored=stored, bases=bases, tasks=tasks, flush=self._flush_pending)
+        self.readers = Readers(room, waiters, metrics=metrics, clock=clock, flush=self._flush_pending)
         self._saver = RoomSaver(key, room, owner=self, persister=persister, clock=clock)
         self._loop = asyncio.get_running_loop()
         self._window_ends = 0.0

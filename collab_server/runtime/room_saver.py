@@ -28,7 +28,7 @@ class RoomSaver:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._under_way = 0
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiters: list[asyncio.Future[None]] = []
 
     # --- handing over ---
 
@@ -84,24 +84,20 @@ class RoomSaver:
     async def wait_all_saved(self) -> None:
         """Until everything of the room is durable, or it is lost."""
         while not self.all_saved and not self._owner.lost:
-            await self._next_save(0)
+            await self._next_save()
 
     async def wait_saved(self, version: int) -> None:
         """Until a version is durable, or the room is lost."""
         while self._room.saved_version < version and not self._owner.lost:
-            await self._next_save(version)
+            await self._next_save()
 
-    async def _next_save(self, version: int) -> None:
-        """Until a version is durable, or the next commit for version 0."""
+    async def _next_save(self) -> None:
         waiter = self._loop.create_future()
-        self._waiters.append((version, waiter))
+        self._waiters.append(waiter)
         await waiter
 
     def _wake(self) -> None:
-        reached, lost = self._room.saved_version, self._owner.lost
         waiting, self._waiters = self._waiters, []
-        for version, waiter in waiting:
-            if version > reached and not lost:
-                self._waiters.append((version, waiter))
-            elif not waiter.done():
+        for waiter in waiting:
+            if not waiter.done():
                 waiter.set_result(None)

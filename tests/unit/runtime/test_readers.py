@@ -41,6 +41,16 @@ def shred(client: Client) -> None:
     client.say_changes(before)
 
 
+async def shredded(world: World) -> tuple[Client, Client]:
+    """One who writes in a shredded document, and one who has read all of it."""
+    ann, ben = await world.synced(), await world.synced()
+    shred(ann)
+    ann.session.room.flush()
+    await until_at_head(ben)
+    updates(ben)
+    return ann, ben
+
+
 def kept_bytes(client: Client) -> int:
     """What is kept for those behind."""
     readers_of(client).forget_full()
@@ -82,11 +92,7 @@ async def test_a_slow_reader_gets_one_merged_delta(world: World) -> None:
 
 
 async def test_where_all_deleted_ranges_are_more_it_gets_the_deltas_themselves(world: World) -> None:
-    ann, ben = await world.synced(), await world.synced()
-    shred(ann)
-    ann.session.room.flush()
-    await until_at_head(ben)
-    updates(ben)
+    ann, ben = await shredded(world)
     ben.session.writing_paused()
     for letter in "abc":
         ann.write(letter)
@@ -102,11 +108,7 @@ async def test_where_all_deleted_ranges_are_more_it_gets_the_deltas_themselves(w
 async def test_a_merged_delta_that_fills_the_buffer_is_not_sent_again_and_again(world: World) -> None:
     """Story: more than can be kept was missed, so all deleted ranges come, as a large message. While that
     goes out the session is behind again, and the class goes on writing."""
-    ann, ben = await world.synced(), await world.synced()
-    shred(ann)
-    ann.session.room.flush()
-    await until_at_head(ben)
-    updates(ben)
+    ann, ben = await shredded(world)
     ben.session.writing_paused()
     for number in range(30):
         ann.write(f"{number} and so on and on; ")
@@ -233,10 +235,7 @@ async def test_joiners_share_a_large_answer_that_is_little_behind(
 
 
 async def test_one_who_leaves_behind_leaves_nothing(world: World) -> None:
-    ann, ben = await world.synced(), await world.synced()
-    shred(ann)
-    ann.session.room.flush()
-    await until_at_head(ben)
+    ann, ben = await shredded(world)
     ben.session.writing_paused()
     ann.write("x")
     ann.session.room.flush()
