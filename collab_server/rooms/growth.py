@@ -39,14 +39,9 @@ class Growth:
         """Raises InvalidUpdate if the document would grow too large or too deep, NeedsAudit if that has to be
         found out first.
 
-        `document_bytes` and `state` are what it would have and has, with what waits for something missing;
-        `waiting_depth` is what that may add, and adds without being asked again.
+        `document_bytes` is what it would have, with what waits for something missing; `waiting_depth` is what
+        that may add to its depth, and adds without being asked again. `state` is what it has.
         """
-        self._check_size(update, document_bytes, state)
-        if update.depth or self._deep:
-            self._check_depth(update, waiting_depth, state)
-
-    def _check_size(self, update: Update, document_bytes: int, state: StateVector) -> None:
         limits = self._limits
         if document_bytes > limits.document_bytes:
             raise InvalidUpdate(
@@ -54,11 +49,15 @@ class Growth:
             )
         # The sum is nearly always far from the limit; only near it are the new ones counted.
         if len(state) + len(update.structs) > limits.document_clients:
-            new = {run.client for run in update.structs}.difference(state)
-            if len(state) + len(new) > limits.document_clients:
-                raise InvalidUpdate(
-                    RefusalReason.TOO_LARGE, f"the document has {limits.document_clients} client ids already"
-                )
+            self._check_clients(update, state)
+        if update.depth or self._deep:
+            self._check_depth(update, waiting_depth, state)
+
+    def _check_clients(self, update: Update, state: StateVector) -> None:
+        limit = self._limits.document_clients
+        new = {run.client for run in update.structs}.difference(state)
+        if len(state) + len(new) > limit:
+            raise InvalidUpdate(RefusalReason.TOO_LARGE, f"the document has {limit} client ids already")
 
     def _check_depth(self, update: Update, waiting: int, state: StateVector) -> None:
         if self._deep and any(self._names_deep(run, state) for run in update.structs):
